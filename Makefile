@@ -1,0 +1,154 @@
+# postmulti: build, test and install.  `make help` lists the targets.
+#
+# The OBJS lines are the privilege map: what a set-uid helper contains is
+# exactly what its line says.
+
+VERSION     = 0.1
+prefix      = /usr/local
+sbindir     = $(prefix)/sbin
+libexecdir  = $(prefix)/libexec
+mandir      = $(prefix)/share/man
+sysconfdir  = /etc
+sysusersdir = /usr/lib/sysusers.d
+DESTDIR     =
+# The group that may reach the helpers, and the user root's reader becomes.
+GROUP       = postmulti
+# Where the installed Postfix's postconf(1) is: everything else about Postfix
+# is asked of it.
+POSTCONF    = /usr/sbin/postconf
+
+CC          = cc
+O           = build
+OPT         = -O2 -g
+WERROR      =
+WARN        = -Wall -Wextra -Wpedantic -Wshadow -Wformat=2 \
+	      -Wno-format-nonliteral -Wstrict-prototypes -Wmissing-prototypes \
+	      -Wpointer-arith -Wcast-qual -Wwrite-strings -Wundef -Wvla \
+	      -Wimplicit-fallthrough
+HARDEN      = -fPIE -fstack-protector-strong -fstack-clash-protection \
+	      -fcf-protection=full -D_FORTIFY_SOURCE=2 -fno-strict-overflow
+HARDEN_LD   = -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code \
+	      -Wl,--as-needed
+SANITIZE    =
+DEFINES     = -D_GNU_SOURCE -iquote libcommon -iquote policy -iquote bin \
+	      -iquote helpers \
+	      -DVERSION='"$(VERSION)"' \
+	      -DPATH_SBIN='"$(sbindir)"' \
+	      -DPATH_HELPERS='"$(libexecdir)/postmulti"' \
+	      -DPATH_POLICY='"$(sysconfdir)/postmulti"' \
+	      -DPATH_STATE='"/var/lib/postmulti"' \
+	      -DPATH_CACHE='"/var/cache/postmulti"' \
+	      -DPATH_POSTCONF='"$(POSTCONF)"' \
+	      -DSYSTEM_USER='"$(GROUP)"'
+CFLAGS      = -std=gnu11 $(OPT) $(WARN) $(WERROR)
+ALL_CFLAGS  = $(DEFINES) $(CPPFLAGS) $(CFLAGS) $(HARDEN) $(SANITIZE)
+ALL_LDFLAGS = $(HARDEN_LD) $(SANITIZE) $(LDFLAGS)
+
+# --- what each binary is made of --------------------------------------------
+
+READ_OBJS   = libcommon/err libcommon/path libcommon/name libcommon/maincf \
+	      libcommon/defaults libcommon/site
+POLICY_OBJS = policy/action policy/lex policy/parse policy/load policy/decide
+DROP_OBJS   = libcommon/privs libcommon/sandbox
+FRAME_OBJS  = libcommon/proto libcommon/frame
+
+postmulti_OBJS = $(READ_OBJS) $(POLICY_OBJS) $(DROP_OBJS) $(FRAME_OBJS) \
+	      libcommon/spawn libcommon/filter_reader libcommon/caller \
+	      $(patsubst %.c,%,$(filter-out bin/policy%,$(wildcard bin/*.c)))
+postmulti-policy_OBJS = $(READ_OBJS) $(POLICY_OBJS) $(DROP_OBJS) \
+	      libcommon/spawn libcommon/caller \
+	      $(patsubst %.c,%,$(wildcard bin/policy*.c))
+# Everything that parses, for the helpers; not set-uid.
+postmulti-judge_OBJS = $(READ_OBJS) $(POLICY_OBJS) $(DROP_OBJS) \
+	      $(FRAME_OBJS) libcommon/caller libcommon/lock \
+	      libcommon/record libcommon/record_read helpers/channel \
+	      helpers/judge helpers/judge_config helpers/judge_dirs \
+	      helpers/judge_exec helpers/target helpers/trust helpers/files
+
+# Set-uid: no parser in here.
+HELPER_OBJS = libcommon/err libcommon/path libcommon/name $(DROP_OBJS) \
+	      libcommon/proto libcommon/startup libcommon/caller \
+	      libcommon/log libcommon/lock libcommon/record policy/action \
+	      helpers/helper helpers/channel
+postmulti-config_OBJS = $(HELPER_OBJS) libcommon/edit helpers/config
+postmulti-dirs_OBJS = $(HELPER_OBJS) helpers/dirs helpers/dirs_make \
+	      helpers/dirs_clear helpers/cleaner
+postmulti-exec_OBJS = $(HELPER_OBJS) helpers/exec
+
+HELPERS     = postmulti-config postmulti-dirs postmulti-exec
+PROGRAMS    = postmulti postmulti-policy postmulti-judge $(HELPERS)
+LIBS        = -lbsd -lcap -lseccomp
+
+MAN1        = postmulti postmulti-policy
+MAN5        = postmulti.policy
+MAN8        = postmulti-config postmulti-dirs postmulti-exec
+
+# --- targets -------------------------------------------------------------------
+
+all: $(PROGRAMS:%=$(O)/%) ## build everything (the default)
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 16
+
+define program
+$(O)/$(1): $$($(1)_OBJS:%=$(O)/%.o)
+	$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(LIBS)
+endef
+$(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
+
+$(O)/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+-include $(wildcard $(O)/*/*.d $(O)/*/*/*.d)
+
+include tests/tests.mk
+
+deps: ## install what building and testing need (Debian, as root)
+	tests/deps
+
+demo: ## the main job, narrated, in a private namespace (Debian, as root)
+	tests/deps
+	$(MAKE) all tools
+	tests/demo
+
+install: all ## install; DESTDIR= prefix=/usr/local
+	install -d $(DESTDIR)$(sbindir) $(DESTDIR)$(libexecdir)/postmulti \
+	    $(DESTDIR)$(sysconfdir)/postmulti/policy.d \
+	    $(DESTDIR)$(mandir)/man1 $(DESTDIR)$(mandir)/man5 \
+	    $(DESTDIR)$(mandir)/man8
+	install -m 0755 $(O)/postmulti $(O)/postmulti-policy \
+	    $(DESTDIR)$(sbindir)/
+	test -f $(DESTDIR)$(sysconfdir)/postmulti/policy.conf || install -m \
+	    0644 policy/policy.conf $(DESTDIR)$(sysconfdir)/postmulti/
+	for m in $(MAN1:%=%.1) $(MAN5:%=%.5) $(MAN8:%=%.8); do \
+	    install -m 0644 man/$$m $(DESTDIR)$(mandir)/man$${m##*.}/ || \
+	    exit 1; done
+	install -m 0755 $(O)/postmulti-judge \
+	    $(DESTDIR)$(libexecdir)/postmulti/
+	DESTDIR='$(DESTDIR)' GROUP='$(GROUP)' \
+	    LIBEXEC='$(libexecdir)/postmulti' SBIN='$(sbindir)' \
+	    SYSUSERS='$(sysusersdir)' BUILD='$(O)' HELPERS='$(HELPERS)' \
+	    helpers/install
+
+uninstall: ## remove what install put there; policy and instances stay
+	rm -f $(DESTDIR)$(sbindir)/postmulti \
+	    $(DESTDIR)$(sbindir)/postmulti-policy \
+	    $(DESTDIR)$(libexecdir)/postmulti/postmulti-judge \
+	    $(HELPERS:%=$(DESTDIR)$(libexecdir)/postmulti/%) \
+	    $(MAN1:%=$(DESTDIR)$(mandir)/man1/%.1) \
+	    $(MAN5:%=$(DESTDIR)$(mandir)/man5/%.5) \
+	    $(MAN8:%=$(DESTDIR)$(mandir)/man8/%.8) \
+	    $(DESTDIR)$(sysusersdir)/postmulti.conf
+	rm -rf $(DESTDIR)/var/cache/postmulti
+	-rmdir $(DESTDIR)$(libexecdir)/postmulti
+
+# The source files of a program: print-postmulti-config ...
+print-%:
+	@printf '%s\n' $($*_OBJS:%=%.c) | sort -u
+
+clean: ## remove what was built
+	rm -rf $(O)
+
+.PHONY: all help deps demo check lint install uninstall clean tools
+.DELETE_ON_ERROR:
