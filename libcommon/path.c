@@ -1,0 +1,229 @@
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bsd/string.h>
+
+#include "path.h"
+
+static int
+open_resolve(int dirfd, const char *name, int flags, mode_t mode, uint64_t how)
+{
+	struct open_how h = {
+	    .flags = (uint64_t)(flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK),
+	    .mode = (flags & (O_CREAT | O_TMPFILE)) != 0 ? mode : 0,
+	    .resolve = how,
+	};
+
+	if ((flags & O_PATH) != 0)
+		h.flags &= ~(uint64_t)(O_NOCTTY | O_NONBLOCK);
+	return (int)syscall(SYS_openat2, dirfd, name, &h, sizeof(h));
+}
+
+int
+path_open_at(int dirfd, const char *name, int flags, mode_t mode)
+{
+	return open_resolve(dirfd, name, flags, mode,
+	    RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
+}
+
+bool
+path_is_clean(const char *path)
+{
+	const char *p;
+
+	if (path[0] != '/' || path[1] == '\0' ||
+	    strnlen(path, PATH_SIZE) == PATH_SIZE)
+		return false;
+	for (p = path; *p != '\0'; p++) {
+		if (*p <= ' ' || *p > '~' || strchr(",$#\"'\\{}", *p) != NULL)
+			return false;
+		if (*p != '/')
+			continue;
+		if (p[1] == '/' || p[1] == '\0')
+			return false;
+		if (p[1] == '.' && (p[2] == '/' || p[2] == '\0'))
+			return false;
+		if (strncmp(p, "/..", 3) == 0 && (p[3] == '/' || p[3] == '\0'))
+			return false;
+	}
+	return true;
+}
+
+const char *
+path_split(const char *path, char *parent)
+{
+	const char *slash = strrchr(path, '/');
+	size_t n = slash == path ? 1 : (size_t)(slash - path);
+
+	memcpy(parent, path, n);
+	parent[n] = '\0';
+	return slash + 1;
+}
+
+enum err
+path_check_owner(const struct stat *st, const char *label, struct why *why)
+{
+	if (st->st_uid != 0)
+		return why_set(why, ERR_UNTRUSTED,
+		    "%s: owned by uid %lu, must be root's", label,
+		    (unsigned long)st->st_uid);
+	if ((st->st_mode & (S_IWGRP | S_IWOTH)) != 0)
+		return why_set(why, ERR_UNTRUSTED,
+		    "%s: mode %04o is writable by group or others, "
+		    "run chmod go-w",
+		    label, (unsigned)st->st_mode & 07777);
+	return ERR_OK;
+}
+
+/* One component of a walk.  Returns the new descriptor or -1 with *e set. */
+static int
+step(int dirfd, const char *name, const char *path, bool trusted, enum err *e,
+    struct why *why)
+{
+	struct stat st;
+	int fd;
+
+	fd = path_open_at(dirfd, name, O_PATH | O_DIRECTORY, 0);
+	if (fd == -1 && errno == ELOOP && !trusted &&
+	    fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    st.st_uid == 0)
+		fd = open_resolve(dirfd, name, O_PATH | O_DIRECTORY, 0,
+		    RESOLVE_NO_MAGICLINKS);
+	if (fd == -1) {
+		if (errno == ENOENT)
+			*e = why_set(why, ERR_NOTFOUND, "%s: \"%s\" not found",
+			    path, name);
+		else if (errno == ELOOP || errno == ENOTDIR)
+			*e = why_set(why, ERR_UNTRUSTED,
+			    "%s: \"%s\" is a symbolic link or not a directory",
+			    path, name);
+		else
+			*e = why_errno(why, "%s: open \"%s\"", path, name);
+		return -1;
+	}
+	if (fstat(fd, &st) == -1)
+		*e = why_errno(why, "%s: stat \"%s\"", path, name);
+	else
+		*e = trusted ? path_check_owner(&st, path, why) : ERR_OK;
+	if (*e != ERR_OK) {
+		(void)close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+enum err
+path_open_dir(const char *path, bool trusted, int *fdp, struct why *why)
+{
+	char done[PATH_SIZE], name[NAME_MAX + 1];
+	const char *p = path;
+	enum err e = ERR_OK;
+	size_t n;
+	int fd, next;
+
+	if (path[0] != '/' || strlen(path) >= sizeof(done))
+		return why_set(why, ERR_SYNTAX, "%.200s: not an absolute path",
+		    path);
+	if ((fd = step(AT_FDCWD, "/", "/", trusted, &e, why)) == -1)
+		return e;
+	for (;;) {
+		p += strspn(p, "/");
+		if ((n = strcspn(p, "/")) == 0)
+			break;
+		if (n > NAME_MAX) {
+			(void)close(fd);
+			return why_set(why, ERR_LIMIT, "%s: name too long",
+			    path);
+		}
+		memcpy(name, p, n);
+		name[n] = '\0';
+		p += n;
+		memcpy(done, path, (size_t)(p - path));
+		done[p - path] = '\0';
+		next = step(fd, name, done, trusted, &e, why);
+		(void)close(fd);
+		if ((fd = next) == -1)
+			return e;
+	}
+	/* O_PATH was enough to walk; reading and fsync need more. */
+	next = path_open_at(fd, ".", O_RDONLY | O_DIRECTORY, 0);
+	if (next == -1 && errno == EACCES && !trusted)
+		next = fd;
+	else
+		(void)close(fd);
+	if (next == -1)
+		return why_errno(why, "open %s", path);
+	*fdp = next;
+	return ERR_OK;
+}
+
+enum err
+path_open_file(int dirfd, const char *name, const char *label, bool trusted,
+    int *fdp, struct why *why)
+{
+	struct stat st;
+	enum err e = ERR_OK;
+	int fd;
+
+	fd = open_resolve(dirfd, name, O_RDONLY, 0,
+	    trusted ? RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS :
+		      RESOLVE_NO_MAGICLINKS);
+	if (fd == -1) {
+		if (errno == ENOENT)
+			return why_set(why, ERR_NOTFOUND,
+			    "open %s: No such file or directory", label);
+		if (errno == ELOOP)
+			return why_set(why, ERR_UNTRUSTED,
+			    "%s: is a symbolic link", label);
+		return why_errno(why, "open %s", label);
+	}
+	if (fstat(fd, &st) == -1)
+		e = why_errno(why, "stat %s", label);
+	else if (!S_ISREG(st.st_mode))
+		e = why_set(why, ERR_UNTRUSTED, "%s: not a regular file",
+		    label);
+	else if (trusted && st.st_nlink != 1)
+		e = why_set(why, ERR_UNTRUSTED,
+		    "%s: has %lu names (hard links), must have one", label,
+		    (unsigned long)st.st_nlink);
+	else if (trusted)
+		e = path_check_owner(&st, label, why);
+	if (e != ERR_OK) {
+		(void)close(fd);
+		return e;
+	}
+	*fdp = fd;
+	return ERR_OK;
+}
+
+enum err
+path_slurp(int fd, const char *label, char *buf, size_t size, size_t *len,
+    struct why *why)
+{
+	size_t n = 0;
+	ssize_t r;
+
+	for (;;) {
+		if (n == size)
+			return why_set(why, ERR_LIMIT,
+			    "%s: larger than %zu bytes", label, size - 1);
+		r = read(fd, buf + n, size - n);
+		if (r == -1 && errno == EINTR)
+			continue;
+		if (r == -1)
+			return why_errno(why, "read %s", label);
+		if (r == 0)
+			break;
+		n += (size_t)r;
+	}
+	buf[n] = '\0';
+	*len = n;
+	return ERR_OK;
+}
