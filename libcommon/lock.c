@@ -1,0 +1,105 @@
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <unistd.h>
+
+#include "lock.h"
+#include "path.h"
+
+#define POLL_MS 10 /* between two tries */
+
+struct timespec
+lock_deadline(unsigned seconds)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	t.tv_sec += seconds;
+	return t;
+}
+
+int
+lock_left(const struct timespec *deadline)
+{
+	struct timespec now;
+	long long ms;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	ms = (deadline->tv_sec - now.tv_sec) * 1000LL +
+	    (deadline->tv_nsec - now.tv_nsec) / 1000000;
+	return ms > 0 ? (int)ms : 0;
+}
+
+static enum err
+wait_flock(int fd, const char *label, const struct timespec *deadline,
+    struct why *why)
+{
+	int left;
+
+	while (flock(fd, LOCK_EX | LOCK_NB) == -1) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return why_errno(why, "lock %s", label);
+		if ((left = lock_left(deadline)) == 0)
+			return why_set(why, ERR_BUSY,
+			    "%s: locked by another command, try again later",
+			    label);
+		(void)poll(NULL, 0, left < POLL_MS ? left : POLL_MS);
+	}
+	return ERR_OK;
+}
+
+/* Whether fd is a file that can be trusted as a lock, and still has its
+ * name: somebody may have renamed it into place while we waited. */
+static bool
+good(int dirfd, const char *name, int fd)
+{
+	struct stat a, b;
+
+	return fstat(fd, &a) == 0 &&
+	    fstatat(dirfd, name, &b, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    a.st_dev == b.st_dev && a.st_ino == b.st_ino &&
+	    S_ISREG(a.st_mode) && (a.st_mode & 07777) == 0600 &&
+	    a.st_nlink == 1 && a.st_uid == 0;
+}
+
+enum err
+lock_take(int dirfd, const char *name, const char *label,
+    const struct timespec *deadline, int *fdp, struct why *why)
+{
+	struct stat fst, st;
+	enum err e;
+	int fd;
+
+	for (;;) {
+		fd = path_open_at(dirfd, name, O_RDWR | O_CREAT, 0600);
+		if (fd == -1 && errno == ELOOP) {
+			/* A planted symbolic link: never followed. */
+			if (unlinkat(dirfd, name, 0) == -1 && errno != ENOENT)
+				return why_errno(why, "unlink %s", label);
+			continue;
+		}
+		if (fd == -1)
+			return why_errno(why, "open %s", label);
+		if ((e = wait_flock(fd, label, deadline, why)) != ERR_OK) {
+			(void)close(fd);
+			return e;
+		}
+		if (good(dirfd, name, fd)) {
+			*fdp = fd;
+			return ERR_OK;
+		}
+		/* Renamed by its last holder: just start over.  Still there
+		 * but not to be trusted: make a new one. */
+		if (fstat(fd, &fst) == 0 &&
+		    fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    fst.st_dev == st.st_dev && fst.st_ino == st.st_ino)
+			(void)unlinkat(dirfd, name, 0);
+		(void)close(fd);
+		if (lock_left(deadline) == 0)
+			return why_set(why, ERR_BUSY, "%s: cannot be locked",
+			    label);
+	}
+}

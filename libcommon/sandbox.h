@@ -1,0 +1,64 @@
+#ifndef POSTMULTI_SANDBOX_H
+#define POSTMULTI_SANDBOX_H
+
+/*
+ * seccomp filters from tables and Landlock rule sets from descriptors.  The
+ * only file that includes libseccomp.  Whoever isn't on the table is killed
+ * with the whole process; 32-bit and x32 entries are closed.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "err.h"
+
+/*
+ * One permitted system call.  Rows with the same number are alternatives.  An
+ * argument rule says: (argument arg & mask) == value, for up to two
+ * arguments; mask 0 means no rule.
+ */
+struct sandbox_call {
+	int nr; /* SYS_... */
+	struct {
+		unsigned arg;
+		uint64_t mask, value;
+	} when[2];
+	const char *reason;
+};
+
+#define SANDBOX_ARG(n, v)                                                      \
+	{                                                                      \
+		.arg = (n), .mask = UINT32_MAX, .value = (v)                   \
+	}
+#define SANDBOX_BITS(n, m)                                                     \
+	{                                                                      \
+		.arg = (n), .mask = (m), .value = 0                            \
+	}
+
+/* Loads the filter; sets no_new_privs.  Final. */
+enum err sandbox_calls(const struct sandbox_call *, size_t n, struct why *);
+
+/* What may be done with everything beneath a directory or to a file. */
+#define SANDBOX_READ   0x1u /* read files, list directories */
+#define SANDBOX_WRITE  0x2u /* write, truncate, make and remove files */
+#define SANDBOX_MKDIR  0x4u
+#define SANDBOX_RMDIR  0x8u
+#define SANDBOX_SOCKET 0x10u /* remove sockets and FIFOs (same as files) */
+
+struct sandbox_dir {
+	int fd;
+	unsigned may;
+};
+
+/*
+ * Restricts this process to these directories, by Landlock.  ERR_STATE when
+ * the kernel has none (before Linux 5.13 or not enabled): whether to go on
+ * without is the caller's decision.
+ */
+enum err sandbox_dirs(const struct sandbox_dir *, size_t n, struct why *);
+
+/* The front-end's reader for root: reads any file its user can, writes to
+ * descriptors it has, nothing else. */
+enum err sandbox_reader(struct why *);
+
+#endif

@@ -1,0 +1,177 @@
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "path.h"
+#include "privs.h"
+#include "proto.h"
+#include "startup.h"
+
+extern char **environ;
+
+/* Below these a call of the caller's choosing would fail half-way. */
+static const struct {
+	int resource;
+	rlim_t floor;
+	const char *name;
+} floors[] = {
+    {RLIMIT_FSIZE, 16 * 1024 * 1024, "file size (RLIMIT_FSIZE)"},
+    {RLIMIT_AS, 128 * 1024 * 1024, "address space (RLIMIT_AS)"},
+    {RLIMIT_DATA, 64 * 1024 * 1024, "data size (RLIMIT_DATA)"},
+    {RLIMIT_STACK, 512 * 1024, "stack size (RLIMIT_STACK)"},
+    {RLIMIT_NOFILE, 64, "open files (RLIMIT_NOFILE)"},
+    {RLIMIT_CPU, 10, "CPU time (RLIMIT_CPU)"},
+};
+
+static void
+clean_signals(struct startup *s)
+{
+	struct sigaction dfl = {.sa_handler = SIG_DFL}, old;
+	int sig;
+
+	(void)sigemptyset(&s->ignored);
+	for (sig = 1; sig < NSIG; sig++) {
+		if (sigaction(sig, NULL, &old) == -1)
+			continue;
+		if (old.sa_handler == SIG_IGN)
+			(void)sigaddset(&s->ignored, sig);
+		(void)sigaction(sig, &dfl, NULL);
+	}
+	dfl.sa_handler = SIG_IGN;
+	(void)sigaction(SIGXFSZ, &dfl, NULL);
+	(void)sigaction(SIGPIPE, &dfl, NULL);
+	(void)sigemptyset(&dfl.sa_mask);
+	(void)sigprocmask(SIG_SETMASK, &dfl.sa_mask, &s->blocked);
+}
+
+enum err
+startup_clean(struct startup *s, struct why *why)
+{
+	static const struct itimerval off;
+	static const struct rlimit no_core;
+	static char *empty[] = {NULL};
+
+	clean_signals(s);
+	(void)setitimer(ITIMER_REAL, &off, NULL);
+	(void)setitimer(ITIMER_VIRTUAL, &off, NULL);
+	(void)setitimer(ITIMER_PROF, &off, NULL);
+	s->umask = umask(077);
+	s->uid = getuid();
+	s->root = s->uid == 0;
+	s->environ = s->root ? environ : empty;
+	environ = empty;
+	if (close_range(PROTO_FD_REPLY + 1, ~0U, 0) == -1)
+		return why_errno(why, "close_range");
+	if (chdir("/") == -1)
+		return why_errno(why, "chdir /");
+	if (!s->root && setrlimit(RLIMIT_CORE, &no_core) == -1)
+		return why_errno(why, "setrlimit");
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1)
+		return why_errno(why, "PR_SET_DUMPABLE");
+	return ERR_OK;
+}
+
+/* A frame or a reply goes through a pipe or a local socket and nothing else,
+ * in the direction it should. */
+static enum err
+check_channel(int fd, int direction, const char *what, struct why *why)
+{
+	int flags = fcntl(fd, F_GETFL), type = 0;
+	socklen_t len = sizeof(type);
+	struct stat st;
+
+	if (flags == -1 || fstat(fd, &st) == -1)
+		return why_set(why, ERR_PROTOCOL,
+		    "descriptor %d (%s) is closed: this program is run by "
+		    "postmulti(1), not by hand",
+		    fd, what);
+	if (S_ISSOCK(st.st_mode) &&
+	    getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &type, &len) == 0 &&
+	    type == AF_UNIX)
+		return ERR_OK;
+	if (S_ISFIFO(st.st_mode) && (flags & O_PATH) == 0 &&
+	    ((flags & O_ACCMODE) == direction || (flags & O_ACCMODE) == O_RDWR))
+		return ERR_OK;
+	return why_set(why, ERR_PROTOCOL,
+	    "descriptor %d (%s) must be a pipe or a local socket", fd, what);
+}
+
+/* In a user namespace of one's own uid 0 is a fiction: the whole range must
+ * map to itself. */
+static bool
+initial_userns(void)
+{
+	unsigned long in, out, count;
+	char buf[128];
+	ssize_t n;
+	int fd;
+
+	if ((fd = open("/proc/self/uid_map", O_RDONLY | O_CLOEXEC)) == -1)
+		return false;
+	n = read(fd, buf, sizeof(buf) - 1);
+	(void)close(fd);
+	if (n <= 0)
+		return false;
+	buf[n] = '\0';
+	return sscanf(buf, "%lu %lu %lu", &in, &out, &count) == 3 && in == 0 &&
+	    out == 0 && count == 4294967295UL;
+}
+
+static enum err
+check_setuid(const struct startup *s, const char *self, struct why *why)
+{
+	if (geteuid() != 0)
+		return why_set(why, ERR_PRIVILEGE,
+		    "%s: set-uid is not in effect: is the file root's with "
+		    "mode 4754, its file system mounted without nosuid, and "
+		    "the caller without no_new_privs, tracer or user "
+		    "namespace?",
+		    self);
+	if (s->root)
+		return ERR_OK;
+	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 0)
+		return why_set(why, ERR_PRIVILEGE,
+		    "no_new_privs is set for the calling process");
+	if (!initial_userns())
+		return why_set(why, ERR_PRIVILEGE,
+		    "called in a user namespace, or /proc is not mounted");
+	return ERR_OK;
+}
+
+enum err
+startup_check(const struct startup *s, int argc, char **argv,
+    const cap_value_t *caps, size_t ncaps, struct why *why)
+{
+	struct rlimit lim;
+	enum err e;
+	size_t i;
+
+	if (argc < 1 || argv[0] == NULL || argv[0][0] == '\0')
+		return why_set(why, ERR_PROTOCOL, "no argv[0]");
+	if (argc > 1 && !s->root)
+		return why_set(why, ERR_PROTOCOL,
+		    "helpers take no arguments: postmulti(1) runs them");
+	if ((e = check_channel(PROTO_FD_FRAME, O_RDONLY, "frame", why)) !=
+		ERR_OK ||
+	    (e = check_channel(PROTO_FD_REPLY, O_WRONLY, "reply", why)) !=
+		ERR_OK ||
+	    (e = check_setuid(s, argv[0], why)) != ERR_OK ||
+	    (e = privs_have(caps, ncaps, why)) != ERR_OK)
+		return e;
+	for (i = 0; !s->root && i < sizeof(floors) / sizeof(floors[0]); i++)
+		if (getrlimit(floors[i].resource, &lim) == -1 ||
+		    lim.rlim_cur < floors[i].floor)
+			return why_set(why, ERR_LIMIT,
+			    "resource limit too low: %s is under %llu",
+			    floors[i].name,
+			    (unsigned long long)floors[i].floor);
+	return ERR_OK;
+}
