@@ -1,0 +1,221 @@
+/*
+ * postmulti-dirs: makes, mends and removes an instance's configuration, queue
+ * and data directories, with the queue's sub-directories.
+ * Privilege: uid 0 with CAP_CHOWN (root's import also CAP_DAC_READ_SEARCH);
+ * owners and modes through descriptors only, never a set-id bit.
+ * Refuses: directories without a record of ours, another instance's, and to
+ * remove anything that Postfix didn't make.
+ */
+
+#include <sys/capability.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <bsd/string.h>
+
+#include "dirs.h"
+#include "lock.h"
+#include "log.h"
+#include "privs.h"
+
+static const cap_value_t caps[] = {CAP_CHOWN, CAP_SETUID, CAP_SETGID};
+
+struct dirs dirs = {.queue = -1, .master_lock = -1};
+
+/* --- before the locks ---------------------------------------------------- */
+
+static enum err
+find_anchor(struct actor *a, struct spot *p, struct where *w, struct why *why)
+{
+	char dir[PATH_SIZE], up[PATH_SIZE];
+	bool trusted = !a->caller->root;
+	enum err e;
+
+	p->w = w;
+	p->anchor = -1;
+	if (w->path[0] == '\0')
+		return ERR_OK;
+	if (!path_is_clean(w->path))
+		return why_set(why, ERR_BUG, "bad directory in a verdict");
+	(void)strlcpy(dir, w->path, sizeof(dir));
+	do {
+		(void)path_split(dir, up);
+		(void)strlcpy(dir, up, sizeof(dir));
+		e = path_open_dir(dir, trusted, &p->anchor, why);
+	} while (e == ERR_NOTFOUND && !trusted && dir[1] != '\0');
+	(void)strlcpy(p->rest, w->path + (dir[1] == '\0' ? 0 : strlen(dir)) + 1,
+	    sizeof(p->rest));
+	return e;
+}
+
+static enum err
+load_filter(const struct actor *a, struct why *why)
+{
+	const uint64_t mail = a->mail_uid, setgid = a->setgid_gid;
+	const uint64_t leave = (gid_t)-1;
+	const struct sandbox_call calls[] = {
+	    {.nr = SYS_read, .reason = "verdict, tally"},
+	    {.nr = SYS_write, .reason = "records, judge, child, reply"},
+	    {.nr = SYS_openat2, .reason = "directories, by name"},
+	    {.nr = SYS_close, .reason = "directories"},
+	    {.nr = SYS_newfstatat, .reason = "owner, mode, identity"},
+	    {.nr = SYS_fstat, .reason = "owner, mode, identity"},
+	    {.nr = SYS_getdents64, .reason = "pid files; recursive repair"},
+	    {.nr = SYS_lseek, .reason = "a directory from its start"},
+	    {.nr = SYS_mkdirat,
+		.when = {SANDBOX_BITS(2, ~0700u)},
+		.reason = "directories, private until they are right"},
+	    {.nr = SYS_fchmod,
+		.when = {SANDBOX_BITS(1, ~0777u)},
+		.reason = "modes, never set-id"},
+	    {.nr = SYS_fchown,
+		.when = {SANDBOX_ARG(1, 0), SANDBOX_ARG(2, leave)},
+		.reason = "root's"},
+	    {.nr = SYS_fchown,
+		.when = {SANDBOX_ARG(1, mail), SANDBOX_ARG(2, leave)},
+		.reason = "mail_owner's"},
+	    {.nr = SYS_fchown,
+		.when = {SANDBOX_ARG(1, mail), SANDBOX_ARG(2, setgid)},
+		.reason = "public and maildrop"},
+	    {.nr = SYS_unlinkat, .reason = "records, pid files, rmdir"},
+	    {.nr = SYS_renameat, .reason = "records"},
+	    {.nr = SYS_flock, .reason = "master.pid"},
+	    {.nr = SYS_fsync, .reason = "durability"},
+	    {.nr = SYS_poll, .reason = "bounded waits"},
+	    {.nr = SYS_clock_gettime, .reason = "where the vDSO has none"},
+	    {.nr = SYS_sendto, .reason = "audit"},
+	    {.nr = SYS_getpid, .reason = "audit"},
+	    {.nr = SYS_restart_syscall, .reason = "poll after a stop"},
+	    {.nr = SYS_exit_group, .reason = "the end"},
+	};
+
+	return sandbox_calls(calls, sizeof(calls) / sizeof(calls[0]), why);
+}
+
+static enum err
+confine(struct actor *a, struct why *why)
+{
+	static const cap_value_t keep[] = {CAP_CHOWN, CAP_DAC_READ_SEARCH};
+	static const unsigned may[OP_COUNT] = {
+	    [OP_MAKE] = SANDBOX_READ | SANDBOX_MKDIR,
+	    [OP_REPAIR] = SANDBOX_READ | SANDBOX_MKDIR,
+	    [OP_CLEAR] = SANDBOX_READ | SANDBOX_RMDIR,
+	    [OP_FINISH] = SANDBOX_READ | SANDBOX_RMDIR,
+	};
+	bool repair = a->v.op == OP_REPAIR && a->caller->root;
+	struct sandbox_dir rules[BASE_COUNT + 2];
+	size_t n = 0, i;
+	enum err e;
+	int state;
+
+	if ((e = path_open_dir(PATH_STATE, true, &state, why)) != ERR_OK)
+		return e;
+	rules[n++] = (struct sandbox_dir){state, SANDBOX_READ | SANDBOX_WRITE};
+	for (i = 0; i < BASE_COUNT; i++)
+		if (dirs.spots[i].anchor != -1)
+			rules[n++] = (struct sandbox_dir){
+			    dirs.spots[i].anchor, may[a->v.op]};
+	if (dirs.queue != -1)
+		rules[n++] = (struct sandbox_dir){
+		    dirs.queue, SANDBOX_READ | SANDBOX_WRITE | SANDBOX_RMDIR};
+	if ((e = privs_keep(keep, repair ? 2 : 1, true, why)) != ERR_OK)
+		return e;
+	e = sandbox_dirs(rules, n, why);
+	(void)close(state);
+	if (e != ERR_OK &&
+	    !(e == ERR_STATE && (a->v.no_landlock || a->caller->root)))
+		return e;
+	return load_filter(a, why);
+}
+
+static enum err
+prepare(struct actor *a, struct why *why)
+{
+	struct verdict *v = &a->v;
+	struct where *const bases[BASE_COUNT] = {
+	    [BASE_CONFIG] = &v->config,
+	    [BASE_QUEUE] = &v->queue,
+	    [BASE_DATA] = &v->data,
+	};
+	enum err e;
+	size_t i;
+
+	for (i = 0; i < BASE_COUNT; i++)
+		if ((v->op != OP_FINISH || i == BASE_CONFIG) &&
+		    (v->op != OP_CLEAR || i != BASE_CONFIG)) {
+			e = find_anchor(a, &dirs.spots[i], bases[i], why);
+			if (e != ERR_OK)
+				return e;
+		} else
+			dirs.spots[i] =
+			    (struct spot){.w = bases[i], .anchor = -1};
+	if (v->op == OP_CLEAR) {
+		if (v->queue.ino != 0) {
+			e = helper_open(a, &v->queue, &dirs.queue, why);
+			if (e != ERR_OK && e != ERR_NOTFOUND)
+				return e;
+		}
+		e = cleaner_start(a, &dirs.cleaner, dirs.queue,
+		    v->data.ino != 0 ? dirs.spots[BASE_DATA].anchor : -1,
+		    dirs.spots[BASE_DATA].rest, why);
+		if (e != ERR_OK)
+			return e;
+	}
+	return confine(a, why);
+}
+
+static enum err
+lock(struct actor *a, struct why *why)
+{
+	(void)a;
+	(void)why;
+	return ERR_OK; /* the global lock is enough: no .cf file is edited */
+}
+
+static enum err
+release(struct actor *a, struct why *why)
+{
+	(void)a;
+	(void)why;
+	if (dirs.master_lock != -1)
+		(void)close(dirs.master_lock);
+	return ERR_OK;
+}
+
+static actor_fn *const acts[OP_COUNT] = {
+    [OP_MAKE] = dirs_make,
+    [OP_REPAIR] = dirs_make,
+    [OP_CLEAR] = dirs_clear,
+    [OP_FINISH] = dirs_finish,
+};
+
+static enum err
+act(struct actor *a, struct why *why)
+{
+	return acts[a->v.op](a, why);
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct service service = {
+	    .which = HELPER_DIRS,
+	    .name = "postmulti-dirs",
+	    .caps = caps,
+	    .ncaps = sizeof(caps) / sizeof(caps[0]),
+	    .prepare = prepare,
+	    .lock = lock,
+	    .act = act,
+	    .release = release,
+	};
+
+	return helper_main(&service, argc, argv);
+}

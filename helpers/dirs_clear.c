@@ -1,0 +1,190 @@
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "dirs.h"
+#include "log.h"
+
+/* --- destroy ------------------------------------------------------------- */
+
+/* The lock that master(8) holds while it runs, until the queue is gone. */
+static enum err
+hold_master(struct actor *a, int *pid, struct why *why)
+{
+	*pid = path_open_at(dirs.queue, "pid", O_RDONLY | O_DIRECTORY, 0);
+	if (*pid == -1)
+		return errno == ENOENT ?
+		    ERR_OK :
+		    why_errno(why, "open %s/pid", a->v.queue.path);
+	dirs.master_lock =
+	    path_open_at(*pid, "master.pid", O_RDWR | O_CREAT, 0600);
+	if (dirs.master_lock == -1)
+		return why_errno(why, "open %s/pid/master.pid",
+		    a->v.queue.path);
+	if (flock(dirs.master_lock, LOCK_EX | LOCK_NB) == -1)
+		return why_set(why, ERR_STATE, "Instance '%s' is not stopped",
+		    a->v.config.path);
+	return ERR_OK;
+}
+
+static enum err
+refuse_mail(const struct actor *a, const struct tally *t, struct why *why)
+{
+	char list[256] = "";
+	uint32_t total = 0;
+	size_t i, n = 0;
+
+	for (i = 0; i < CLEANER_QUEUES; i++) {
+		if (t->messages[i] == 0)
+			continue;
+		total += t->messages[i];
+		n += (size_t)snprintf(list + n, sizeof(list) - n, "%s%u in %s",
+		    n > 0 ? ", " : "", t->messages[i], cleaner_queues[i]);
+	}
+	if (total == 0)
+		return ERR_OK;
+	return why_set(why, ERR_STATE,
+	    "%s: %u message%s in the queue (%s): deliver them (enable, start, "
+	    "flush) or delete them with \"postsuper -c %s -d ALL\" first",
+	    a->v.queue.path, total, total == 1 ? "" : "s", list,
+	    a->v.config.path);
+}
+
+/* pid/ is root's: what is in it is ours to remove. */
+static void
+empty_pid(struct actor *a, int pid)
+{
+	union {
+		struct dirent64 align;
+		char bytes[2048];
+	} buf;
+	struct dirent64 *d;
+	struct stat st;
+	ssize_t n, at;
+
+	while ((n = getdents64(pid, buf.bytes, sizeof(buf.bytes))) > 0)
+		for (at = 0; at < n; at += d->d_reclen) {
+			d = (struct dirent64 *)(void *)(buf.bytes + at);
+			if (fstatat(pid, d->d_name, &st, AT_SYMLINK_NOFOLLOW) ==
+				0 &&
+			    S_ISREG(st.st_mode) &&
+			    unlinkat(pid, d->d_name, 0) == -1)
+				helper_note(a, "%s/pid: cannot remove a file",
+				    a->v.queue.path);
+		}
+}
+
+static void
+remove_dir(struct actor *a, int parent, const char *name, const char *label)
+{
+	if (unlinkat(parent, name, AT_REMOVEDIR) == -1 && errno != ENOENT)
+		helper_note(a, "%s: please verify contents and remove by hand",
+		    label);
+}
+
+static void
+note_left(struct actor *a, struct tally *t)
+{
+	char *pos = t->left, *line, enc[PATH_SIZE * 2];
+
+	while ((line = strsep(&pos, "\n")) != NULL)
+		if (line[0] != '\0')
+			helper_note(a, "%s/%s: not Postfix's, left alone",
+			    a->v.queue.path, log_vis(line, enc, sizeof(enc)));
+}
+
+static void
+remove_queue_dirs(struct actor *a)
+{
+	char label[PATH_SIZE * 2];
+	uint32_t i;
+
+	for (i = 0; i < a->v.nentries; i++) {
+		const struct entry *en = &a->v.entries[i];
+
+		if (en->base != BASE_QUEUE || en->name[0] == '\0' ||
+		    !en->is_dir)
+			continue;
+		(void)snprintf(label, sizeof(label), "%s/%s", a->v.queue.path,
+		    en->name);
+		remove_dir(a, dirs.queue, en->name, label);
+	}
+}
+
+/* maildrop first and by rmdir alone: a submission meanwhile either lands in a
+ * queue that is kept or fails. */
+static enum err
+clear_queue(struct actor *a, struct why *why)
+{
+	struct tally t;
+	enum err e;
+	int pid;
+
+	if ((e = hold_master(a, &pid, why)) != ERR_OK ||
+	    (e = cleaner_count(&dirs.cleaner, &t, why)) != ERR_OK ||
+	    (e = refuse_mail(a, &t, why)) != ERR_OK)
+		return e;
+	if (unlinkat(dirs.queue, "maildrop", AT_REMOVEDIR) == -1 &&
+	    errno != ENOENT)
+		return why_errno(why,
+		    "%s/maildrop: cannot be removed, mail "
+		    "may just have been submitted",
+		    a->v.queue.path);
+	if ((e = cleaner_count(&dirs.cleaner, &t, why)) != ERR_OK ||
+	    (e = refuse_mail(a, &t, why)) != ERR_OK ||
+	    (e = cleaner_remove(&dirs.cleaner, &t, why)) != ERR_OK)
+		return e;
+	note_left(a, &t);
+	if (pid != -1)
+		empty_pid(a, pid);
+	remove_queue_dirs(a);
+	return fsync(dirs.queue) == -1 ?
+	    why_errno(why, "fsync %s", a->v.queue.path) :
+	    ERR_OK;
+}
+
+enum err
+dirs_clear(struct actor *a, struct why *why)
+{
+	struct tally t;
+	bool fresh = a->v.record.time == 0;
+	enum err e;
+
+	if ((e = dirs_begin_record(a, why)) != ERR_OK)
+		return e;
+	e = dirs.queue != -1 ? clear_queue(a, why) :
+			       cleaner_remove(&dirs.cleaner, &t, why);
+	if (e != ERR_OK) {
+		/* Refused before anything was touched: nothing was begun. */
+		if (fresh && e == ERR_STATE)
+			(void)record_remove(a->records, a->v.config.path, NULL);
+		return e;
+	}
+	if (a->v.record.queue.path[0] == '\0')
+		helper_note(a,
+		    "%s: its queue and data directories are not "
+		    "known, look for them",
+		    a->v.config.path);
+	if (dirs.spots[BASE_DATA].anchor != -1)
+		remove_dir(a, dirs.spots[BASE_DATA].anchor,
+		    dirs.spots[BASE_DATA].rest, a->v.data.path);
+	if (dirs.spots[BASE_QUEUE].anchor != -1)
+		remove_dir(a, dirs.spots[BASE_QUEUE].anchor,
+		    dirs.spots[BASE_QUEUE].rest, a->v.queue.path);
+	return ERR_OK;
+}
+
+enum err
+dirs_finish(struct actor *a, struct why *why)
+{
+	const struct spot *p = &dirs.spots[BASE_CONFIG];
+
+	if (p->anchor != -1 && a->v.config.ino != 0)
+		remove_dir(a, p->anchor, p->rest, a->v.config.path);
+	return record_remove(a->records, a->v.record.config.path, why);
+}

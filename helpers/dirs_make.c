@@ -1,0 +1,288 @@
+#include <sys/stat.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "dirs.h"
+
+/* --- create and import --------------------------------------------------- */
+
+static bool
+is_right(const struct actor *a, const struct stat *st, const struct entry *en)
+{
+	return st->st_uid == (en->mail_owned ? a->mail_uid : 0) &&
+	    (!en->setgid_group || st->st_gid == a->setgid_gid) &&
+	    (st->st_mode & 07777) == en->mode;
+}
+
+/* Owner and mode through the descriptor.  The mode is set while the file is
+ * root's: uid 0 without CAP_FOWNER can't do it later. */
+static enum err
+set_right(const struct actor *a, int fd, const struct entry *en,
+    const char *label, struct why *why)
+{
+	uid_t uid = en->mail_owned ? a->mail_uid : 0;
+	gid_t gid = en->setgid_group ? a->setgid_gid : (gid_t)-1;
+
+	if (fchown(fd, 0, (gid_t)-1) == -1 || fchmod(fd, en->mode) == -1 ||
+	    (uid != 0 && fchown(fd, uid, gid) == -1) || fsync(fd) == -1)
+		return why_errno(why, "%s: set owner and mode", label);
+	return ERR_OK;
+}
+
+/* A directory below dirfd that exists afterwards and is right. */
+static enum err
+ensure_dir(const struct actor *a, int dirfd, const char *name,
+    const struct entry *en, const char *label, struct why *why)
+{
+	struct stat st;
+	enum err e;
+	int fd;
+
+	if (mkdirat(dirfd, name, 0700) == -1 && errno != EEXIST)
+		return why_errno(why, "mkdir %s", label);
+	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
+		return why_errno(why, "stat %s", label);
+	if (!S_ISDIR(st.st_mode))
+		return why_set(why, ERR_UNTRUSTED,
+		    "%s: exists and is not a directory", label);
+	if (is_right(a, &st, en))
+		return ERR_OK;
+	fd = path_open_at(dirfd, name, O_RDONLY | O_DIRECTORY, 0);
+	if (fd == -1)
+		return why_set(why, ERR_UNTRUSTED,
+		    "%s: exists with owner uid %lu and mode %04o, which only "
+		    "root may mend: \"postfix set-permissions\"",
+		    label, (unsigned long)st.st_uid,
+		    (unsigned)st.st_mode & 07777);
+	e = set_right(a, fd, en, label, why);
+	(void)close(fd);
+	return e;
+}
+
+static const struct entry *
+base_entry(const struct verdict *v, size_t base)
+{
+	uint32_t i;
+
+	for (i = 0; i < v->nentries; i++)
+		if (v->entries[i].base == base && v->entries[i].name[0] == '\0')
+			return &v->entries[i];
+	return NULL;
+}
+
+static enum err
+identify(int parent, const char *name, struct where *w, struct why *why)
+{
+	struct stat st;
+
+	if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
+		return why_errno(why, "stat %s", w->path);
+	if (w->ino != 0 && (st.st_dev != w->dev || st.st_ino != w->ino))
+		return why_set(why, ERR_BUSY,
+		    "%s: was replaced meanwhile, run the command again",
+		    w->path);
+	w->dev = st.st_dev;
+	w->ino = st.st_ino;
+	return ERR_OK;
+}
+
+/* Makes one of the three, ancestors (root's create only) included, and opens
+ * its parent: *parent is the caller's to close. */
+static enum err
+make_base(struct actor *a, struct spot *p, const struct entry *en, int *parent,
+    const char **name, struct why *why)
+{
+	static const struct entry ancestor = {.is_dir = 1, .mode = 0755};
+	char *rest = p->rest, *next = strsep(&rest, "/");
+	int dir = path_open_at(p->anchor, ".", O_RDONLY | O_DIRECTORY, 0), sub;
+	enum err e = ERR_OK;
+
+	for (; dir != -1 && rest != NULL; next = strsep(&rest, "/")) {
+		e = ensure_dir(a, dir, next, &ancestor, p->w->path, why);
+		sub = e != ERR_OK ?
+		    -1 :
+		    path_open_at(dir, next, O_RDONLY | O_DIRECTORY, 0);
+		(void)fsync(dir);
+		(void)close(dir);
+		dir = sub;
+	}
+	if (e != ERR_OK)
+		return e;
+	if (dir == -1 || next == NULL)
+		return why_errno(why, "open above %s", p->w->path);
+	*parent = dir;
+	*name = next;
+	if ((e = ensure_dir(a, dir, next, en, p->w->path, why)) != ERR_OK)
+		return e;
+	if (fsync(dir) == -1)
+		return why_errno(why, "fsync above %s", p->w->path);
+	return identify(dir, next, p->w, why);
+}
+
+static enum err fix_tree(const struct actor *, int dirfd, const struct entry *,
+    const char *label, int depth, struct why *);
+
+/* chown -R and chmod of directories, as post-install does, by descriptor. */
+static enum err
+fix_one(const struct actor *a, int dirfd, const char *name,
+    const struct entry *en, const char *label, int depth, struct why *why)
+{
+	struct entry file = *en;
+	struct stat st;
+	enum err e = ERR_OK;
+	int fd = path_open_at(dirfd, name, O_RDONLY, 0);
+
+	if (fd == -1 || fstat(fd, &st) == -1) {
+		if (fd != -1)
+			(void)close(fd);
+		return why_errno(why, "open %s/%s", label, name);
+	}
+	if (S_ISDIR(st.st_mode)) {
+		e = fix_tree(a, fd, en, label, depth + 1, why);
+		if (e == ERR_OK && !is_right(a, &st, en))
+			e = set_right(a, fd, en, label, why);
+	} else if (!S_ISREG(st.st_mode) || st.st_nlink != 1)
+		e = why_set(why, ERR_UNTRUSTED,
+		    "%s/%s: not a regular file with one name", label, name);
+	else {
+		file.mode = (uint16_t)(st.st_mode & 0777);
+		if (!is_right(a, &st, &file))
+			e = set_right(a, fd, &file, label, why);
+	}
+	(void)close(fd);
+	return e;
+}
+
+static enum err
+fix_tree(const struct actor *a, int dirfd, const struct entry *en,
+    const char *label, int depth, struct why *why)
+{
+	union {
+		struct dirent64 align;
+		char bytes[2048];
+	} buf;
+	struct dirent64 *d;
+	enum err e;
+	ssize_t n, at;
+
+	if (depth > 12)
+		return why_set(why, ERR_LIMIT, "%s: too deep", label);
+	while ((n = getdents64(dirfd, buf.bytes, sizeof(buf.bytes))) > 0)
+		for (at = 0; at < n; at += d->d_reclen) {
+			d = (struct dirent64 *)(void *)(buf.bytes + at);
+			if (strcmp(d->d_name, ".") == 0 ||
+			    strcmp(d->d_name, "..") == 0)
+				continue;
+			e = fix_one(a, dirfd, d->d_name, en, label, depth, why);
+			if (e != ERR_OK)
+				return e;
+		}
+	return n == 0 ? ERR_OK : why_errno(why, "list %s", label);
+}
+
+/* An entry of postfix-files below one of the three. */
+static enum err
+apply_entry(const struct actor *a, int base, const struct spot *p,
+    const struct entry *en, bool repair, struct why *why)
+{
+	char label[PATH_SIZE * 2];
+	enum err e = ERR_OK;
+	int fd;
+
+	(void)snprintf(label, sizeof(label), "%s/%s", p->w->path, en->name);
+	if (en->is_dir) {
+		struct stat st;
+
+		/* Only what exists is mended unless it is to be created. */
+		if (!en->create &&
+		    fstatat(base, en->name, &st, AT_SYMLINK_NOFOLLOW) == -1)
+			return ERR_OK;
+		e = ensure_dir(a, base, en->name, en, label, why);
+	}
+	if (e != ERR_OK || !repair || (en->is_dir && !en->recursive))
+		return e;
+	fd = path_open_at(base, en->name, O_RDONLY, 0);
+	if (fd == -1)
+		return errno == ENOENT ? ERR_OK :
+					 why_errno(why, "open %s", label);
+	if (en->is_dir)
+		e = fix_tree(a, fd, en, label, 0, why);
+	else
+		e = set_right(a, fd, en, label, why);
+	(void)close(fd);
+	return e;
+}
+
+static enum err
+apply_entries(struct actor *a, size_t base, int parent, const char *name,
+    bool repair, struct why *why)
+{
+	enum err e = ERR_OK;
+	uint32_t i;
+	int fd;
+
+	if (base == BASE_DATA)
+		return ERR_OK; /* nothing is listed below it */
+	fd = path_open_at(parent, name, O_RDONLY | O_DIRECTORY, 0);
+	if (fd == -1)
+		return why_errno(why, "open %s", dirs.spots[base].w->path);
+	for (i = 0; i < a->v.nentries && e == ERR_OK; i++)
+		if (a->v.entries[i].base == base &&
+		    a->v.entries[i].name[0] != '\0')
+			e = apply_entry(a, fd, &dirs.spots[base],
+			    &a->v.entries[i], repair, why);
+	if (e == ERR_OK && fsync(fd) == -1)
+		e = why_errno(why, "fsync %s", dirs.spots[base].w->path);
+	(void)close(fd);
+	return e;
+}
+
+enum err
+dirs_begin_record(struct actor *a, struct why *why)
+{
+	struct record *r = &a->v.record;
+	struct timespec now;
+
+	if (r->time != 0)
+		return ERR_OK; /* already there: we are resuming */
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	r->time = (uint64_t)now.tv_sec;
+	return record_write(a->records, r, why);
+}
+
+enum err
+dirs_make(struct actor *a, struct why *why)
+{
+	struct record *r = &a->v.record;
+	struct where *const recorded[] = {&r->config, &r->queue, &r->data};
+	bool repair = a->v.op == OP_REPAIR && a->caller->root;
+	const char *name[BASE_COUNT] = {NULL};
+	int parent[BASE_COUNT] = {-1, -1, -1};
+	const struct entry *en;
+	enum err e;
+	size_t i;
+
+	if ((e = dirs_begin_record(a, why)) != ERR_OK)
+		return e;
+	for (i = 0; i < BASE_COUNT; i++) {
+		if ((en = base_entry(&a->v, i)) == NULL)
+			return why_set(why, ERR_STATE,
+			    "postfix-files has no entry for an instance's "
+			    "directories");
+		e = make_base(a, &dirs.spots[i], en, &parent[i], &name[i], why);
+		if (e != ERR_OK)
+			return e;
+		*recorded[i] = *dirs.spots[i].w;
+	}
+	/* From here a resumed create knows which directories are its own. */
+	if ((e = record_write(a->records, r, why)) != ERR_OK)
+		return e;
+	for (i = 0; i < BASE_COUNT && e == ERR_OK; i++)
+		e = apply_entries(a, i, parent[i], name[i], repair, why);
+	return e;
+}

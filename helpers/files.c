@@ -1,0 +1,174 @@
+#include <sys/stat.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bsd/string.h>
+
+#include "judge.h"
+
+/*
+ * $meta_directory/postfix-files and postfix-files.d: what Postfix's own
+ * post-install(1) goes by.  A record is name:type:owner:group:mode:flags; we
+ * keep those whose name begins with an instance's own directory.
+ */
+
+#define PARTS_MAX 16 /* files in postfix-files.d */
+
+static const char *const bases[BASE_COUNT] = {
+    [BASE_CONFIG] = "$config_directory",
+    [BASE_QUEUE] = "$queue_directory",
+    [BASE_DATA] = "$data_directory",
+};
+
+/* false: the path isn't an instance's own, or lies deeper than one name. */
+static bool
+split_path(const char *path, struct entry *out)
+{
+	const char *rest;
+	size_t b, n;
+
+	for (b = 0; b < BASE_COUNT; b++) {
+		n = strlen(bases[b]);
+		if (strncmp(path, bases[b], n) != 0)
+			continue;
+		rest = path + n;
+		if (*rest == '/')
+			rest++;
+		else if (*rest != '\0')
+			return false;
+		out->base = (uint8_t)b;
+		return strchr(rest, '/') == NULL &&
+		    strlcpy(out->name, rest, sizeof(out->name)) <
+		    sizeof(out->name);
+	}
+	return false;
+}
+
+/* ERR_NOTFOUND: a record that doesn't concern instances. */
+static enum err
+parse_record(char *line, struct entry *out)
+{
+	char *path = strsep(&line, ":"), *type = strsep(&line, ":"),
+	     *owner = strsep(&line, ":"), *group = strsep(&line, ":"),
+	     *mode = strsep(&line, ":"), *flags = strsep(&line, ":"), *end;
+
+	memset(out, 0, sizeof(*out));
+	if (path == NULL || type == NULL || !split_path(path, out))
+		return ERR_NOTFOUND;
+	if (strcmp(type, "h") == 0 || strcmp(type, "l") == 0)
+		return ERR_NOTFOUND;
+	if (flags == NULL)
+		flags = type + strlen(type); /* "" */
+	/* o: no longer part of Postfix; 1: not for secondary instances. */
+	if (strpbrk(flags, "o1i") != NULL)
+		return ERR_NOTFOUND;
+	if (owner == NULL || group == NULL || mode == NULL)
+		return ERR_SYNTAX;
+	out->is_dir = strcmp(type, "d") == 0;
+	out->mail_owned = strcmp(owner, "$mail_owner") == 0;
+	out->setgid_group = strcmp(group, "$setgid_group") == 0;
+	out->create = strchr(flags, 'c') != NULL;
+	out->recursive = strchr(flags, 'r') != NULL;
+	out->mode = (uint16_t)strtoul(mode, &end, 8);
+	if ((!out->is_dir && strcmp(type, "f") != 0) || *end != '\0' ||
+	    (strtoul(mode, NULL, 8) & ~0777UL) != 0 ||
+	    (!out->mail_owned && strcmp(owner, "root") != 0) ||
+	    (!out->setgid_group && strcmp(group, "-") != 0))
+		return ERR_SYNTAX;
+	return ERR_OK;
+}
+
+static enum err
+read_one(int dirfd, const char *name, bool trusted, struct verdict *v,
+    struct why *why)
+{
+	static char text[64 * 1024];
+	char *pos = text, *line;
+	unsigned lineno = 0;
+	enum err e;
+	size_t len;
+	int fd;
+
+	e = path_open_file(dirfd, name, name, trusted, &fd, why);
+	if (e != ERR_OK)
+		return e;
+	e = path_slurp(fd, name, text, sizeof(text), &len, why);
+	(void)close(fd);
+	while (e == ERR_OK && (line = strsep(&pos, "\n")) != NULL) {
+		lineno++;
+		if (v->nentries == ENTRIES)
+			return why_set(why, ERR_LIMIT,
+			    "%s:%u: more than %d entries for instances", name,
+			    lineno, ENTRIES);
+		switch (parse_record(line, &v->entries[v->nentries])) {
+		case ERR_OK: v->nentries++; break;
+		case ERR_NOTFOUND: break;
+		default:
+			return why_set(why, ERR_SYNTAX,
+			    "%s:%u: an entry for instances that is not "
+			    "understood",
+			    name, lineno);
+		}
+	}
+	return e;
+}
+
+/* The names in postfix-files.d, sorted in bytes as sort(1) does in C. */
+static enum err
+list_parts(int dirfd, char parts[][64], size_t *n, struct why *why)
+{
+	union {
+		struct dirent64 align;
+		char bytes[2048];
+	} buf;
+	struct dirent64 *d;
+	ssize_t got, at;
+	size_t i;
+
+	*n = 0;
+	while ((got = getdents64(dirfd, buf.bytes, sizeof(buf.bytes))) > 0)
+		for (at = 0; at < got; at += d->d_reclen) {
+			d = (struct dirent64 *)(void *)(buf.bytes + at);
+			if (d->d_type != DT_REG && d->d_type != DT_UNKNOWN)
+				continue;
+			if (*n == PARTS_MAX || strlen(d->d_name) >= 64)
+				return why_set(why, ERR_LIMIT,
+				    "postfix-files.d: too many files");
+			for (i = (*n)++;
+			     i > 0 && strcmp(parts[i - 1], d->d_name) > 0; i--)
+				memcpy(parts[i], parts[i - 1], 64);
+			(void)strlcpy(parts[i], d->d_name, 64);
+		}
+	return ERR_OK;
+}
+
+enum err
+files_read(struct judge *j, struct verdict *v, struct why *why)
+{
+	char parts[PARTS_MAX][64];
+	bool trusted = !j->caller->root;
+	enum err e;
+	size_t n, i;
+	int meta, dir;
+
+	v->nentries = 0;
+	e = path_open_dir(j->site.meta_directory, trusted, &meta, why);
+	if (e != ERR_OK)
+		return e;
+	e = read_one(meta, "postfix-files", trusted, v, why);
+	dir = path_open_at(meta, "postfix-files.d", O_RDONLY | O_DIRECTORY, 0);
+	(void)close(meta);
+	if (dir == -1)
+		return e;
+	if (e == ERR_OK)
+		e = list_parts(dir, parts, &n, why);
+	for (i = 0; e == ERR_OK && i < n; i++)
+		e = read_one(dir, parts[i], trusted, v, why);
+	(void)close(dir);
+	return e;
+}

@@ -1,0 +1,277 @@
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bsd/string.h>
+
+#include "channel.h"
+#include "judge.h"
+#include "lock.h"
+#include "privs.h"
+#include "sandbox.h"
+
+/*
+ * postmulti-judge: decides for one helper about one request.
+ * Privilege: uid 0 without any capability, so that it can read what is 0640
+ * and root's; no write but to its pipe, no exec, socket, signal or ptrace.
+ * Refuses: whatever the policy doesn't permit to the real uid it was told.
+ *
+ * It isn't set-uid: run by hand it has its user's rights and nobody to talk to.
+ */
+
+#define FRAME_SECONDS 5   /* for the whole frame to arrive */
+#define LIFE_SECONDS  120 /* frame, locks and the actor's work together */
+
+static enum err
+confine(bool *no_landlock, struct why *why)
+{
+	const struct sandbox_call calls[] = {
+	    {.nr = SYS_read, .reason = "frame, policy, main.cf files"},
+	    {.nr = SYS_write,
+		.when = {SANDBOX_ARG(0, JUDGE_FD_OUT)},
+		.reason = "the verdict, to the actor"},
+	    {.nr = SYS_openat2, .reason = "files, by directory and name"},
+	    {.nr = SYS_close, .reason = "files"},
+	    {.nr = SYS_newfstatat, .reason = "owners, modes, identity"},
+	    {.nr = SYS_fstat, .reason = "the same, of what is open"},
+	    {.nr = SYS_getdents64, .reason = "policy.d, config directories"},
+	    {.nr = SYS_lseek, .reason = "a directory from its start"},
+	    {.nr = SYS_flock, .reason = "is a master(8) running?"},
+	    {.nr = SYS_poll, .reason = "deadlines"},
+	    {.nr = SYS_clock_gettime, .reason = "where the vDSO has none"},
+	    {.nr = SYS_setresuid,
+		.when = {SANDBOX_ARG(0, 0), SANDBOX_ARG(1, 0)},
+		.reason = "0,0,0 when permitted"},
+	    {.nr = SYS_getresuid, .reason = "and read back"},
+	    {.nr = SYS_getpid, .reason = "harmless"},
+	    {.nr = SYS_restart_syscall, .reason = "poll after SIGCONT"},
+	    {.nr = SYS_exit_group, .reason = "the end"},
+	};
+	struct sandbox_dir root = {.may = SANDBOX_READ};
+	enum err e;
+
+	if ((e = privs_keep(NULL, 0, true, why)) != ERR_OK)
+		return e;
+	root.fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root.fd == -1)
+		return why_errno(why, "open /");
+	e = sandbox_dirs(&root, 1, why);
+	(void)close(root.fd);
+	*no_landlock = e == ERR_STATE;
+	if (e != ERR_OK && !*no_landlock)
+		return e;
+	return sandbox_calls(calls, sizeof(calls) / sizeof(calls[0]), why);
+}
+
+static _Noreturn void
+gone(void)
+{
+	/* The actor has died or makes no sense: there is nobody to tell. */
+	_exit(1);
+}
+
+static void
+put(const void *buf, size_t len)
+{
+	if (channel_write(JUDGE_FD_OUT, buf, len) != ERR_OK)
+		gone();
+}
+
+/* The actor looks names up, for name services need what we don't have. */
+static void
+bind_groups(struct judge *j, const struct timespec *deadline)
+{
+	uint32_t msg = MSG_GROUPS, n = (uint32_t)j->policy.ngroups;
+
+	put(&msg, sizeof(msg));
+	put(&n, sizeof(n));
+	put(j->policy.groups, sizeof(j->policy.groups));
+	if (channel_read(JUDGE_FD_IN, &msg, sizeof(msg), deadline) != ERR_OK ||
+	    msg != MSG_BOUND ||
+	    channel_read(JUDGE_FD_IN, j->policy.groups,
+		sizeof(j->policy.groups), deadline) != ERR_OK)
+		gone();
+}
+
+static enum err
+load_policy(struct judge *j, struct why *why)
+{
+	struct policy_error pe;
+	enum err e;
+	int dir;
+
+	policy_init(&j->policy);
+	e = path_open_dir(PATH_POLICY, true, &dir, why);
+	if (e == ERR_NOTFOUND)
+		return why_set(why, ERR_DENIED,
+		    "%s does not exist: nobody but root is permitted anything",
+		    PATH_POLICY);
+	if (e != ERR_OK)
+		return e;
+	e = policy_load(&j->policy, dir, PATH_POLICY, &pe);
+	(void)close(dir);
+	if (e != ERR_OK)
+		policy_error_text(&pe, why->text, sizeof(why->text));
+	return e;
+}
+
+static enum err
+read_policy(struct judge *j, const struct timespec *deadline, struct why *why)
+{
+	enum err e = load_policy(j, why);
+
+	if (j->caller->root) {
+		/* Never asked, and not to be locked out by a typing error:
+		 * it has to repair it. */
+		if (e != ERR_OK)
+			policy_init(&j->policy);
+		return ERR_OK;
+	}
+	if (e != ERR_OK)
+		return e;
+	bind_groups(j, deadline);
+	if (j->no_landlock && !j->policy.confinement_reduced)
+		return why_set(why, ERR_PRIVILEGE,
+		    "this kernel has no Landlock: nobody but root is served "
+		    "unless the policy says \"confinement reduced\"");
+	return policy_usable(&j->policy, why);
+}
+
+/* A frame and nothing behind it, while the caller's own limits still apply. */
+static enum err
+read_frame(struct judge *j, enum helper which, struct why *why)
+{
+	struct timespec deadline = lock_deadline(FRAME_SECONDS);
+	enum err e;
+	char more;
+
+	e = channel_read(PROTO_FD_FRAME, &j->frame, sizeof(j->frame),
+	    &deadline);
+	if (e == ERR_OK &&
+	    channel_read(PROTO_FD_FRAME, &more, 1, &deadline) == ERR_OK)
+		return why_set(why, ERR_PROTOCOL, "frame: bytes behind it");
+	(void)close(PROTO_FD_FRAME);
+	if (e != ERR_OK)
+		return why_set(why, e, "frame: %s after %d seconds at most",
+		    e == ERR_TIMEOUT ? "not complete" : "cut short",
+		    FRAME_SECONDS);
+	return frame_check(&j->frame, which, j->caller->root, why);
+}
+
+/* Everything that every operation's verdict has in common. */
+static void
+decide(struct judge *j, judge_fn *const *judges, struct verdict *v)
+{
+	struct why why = {{0}};
+	enum err e;
+
+	memset(v, 0, sizeof(*v));
+	v->op = j->frame.op;
+	v->verbose = j->frame.flags & FRAME_VERBOSE;
+	v->lock_timeout = j->frame.lock_timeout;
+	v->action = v->command = ACTION_COUNT;
+	v->capabilities = j->policy.capabilities;
+	v->audit_required = j->policy.audit_required;
+	v->no_landlock = j->no_landlock;
+	if ((e = target_site(j, &why)) == ERR_OK)
+		e = judges[j->frame.op](j, v, &why);
+	v->err = e;
+	if (e != ERR_OK)
+		(void)strlcpy(v->error,
+		    why.text[0] != '\0' ? why.text : err_text(e),
+		    sizeof(v->error));
+}
+
+static void
+put_verdict(const struct judge *j, const struct verdict *v)
+{
+	uint32_t msg = MSG_VERDICT;
+
+	put(&msg, sizeof(msg));
+	put(v, sizeof(*v));
+	put(j->new_list, v->listlen);
+	put(j->new_alt, v->altlen);
+}
+
+static struct judge judge; /* several MiB: not on the stack */
+static struct verdict verdict;
+static struct caller caller;
+
+/* Who asks, as the helper found out from the kernel and the name services. */
+static enum err
+read_caller(struct judge *j, const struct timespec *deadline)
+{
+	j->caller = &caller;
+	if (channel_read(JUDGE_FD_IN, &caller, CALLER_HEAD, deadline) !=
+		ERR_OK ||
+	    caller.nfresh > NGROUPS_MAX || caller.nkernel > NGROUPS_MAX + 1 ||
+	    channel_read(JUDGE_FD_IN, caller.fresh,
+		caller.nfresh * sizeof(gid_t), deadline) != ERR_OK ||
+	    channel_read(JUDGE_FD_IN, caller.kernel,
+		caller.nkernel * sizeof(gid_t), deadline) != ERR_OK)
+		return ERR_PROTOCOL;
+	caller.name[sizeof(caller.name) - 1] = '\0';
+	j->subject = caller_subject(&caller);
+	return ERR_OK;
+}
+
+static void
+answer(struct judge *j, judge_fn *const *judges,
+    const struct timespec *deadline)
+{
+	struct why why;
+	uint32_t msg;
+
+	decide(j, judges, &verdict);
+	put_verdict(j, &verdict);
+	while (channel_read(JUDGE_FD_IN, &msg, sizeof(msg), deadline) ==
+	    ERR_OK) {
+		if (msg == MSG_ROOT) {
+			if (privs_root_user(&why) != ERR_OK)
+				gone();
+		} else if (msg == MSG_AGAIN) {
+			decide(j, judges, &verdict);
+			put_verdict(j, &verdict);
+		} else
+			gone();
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	static judge_fn *const *const judges[HELPER_COUNT] = {
+	    [HELPER_CONFIG] = config_judges,
+	    [HELPER_DIRS] = dirs_judges,
+	    [HELPER_EXEC] = exec_judges,
+	};
+	struct timespec deadline = lock_deadline(LIFE_SECONDS);
+	struct judge *j = &judge;
+	struct why why = {{0}};
+	enum helper which = HELPER_CONFIG;
+	enum err e;
+
+	while (which < HELPER_COUNT &&
+	    (argc != 2 || strcmp(argv[1], helper_name(which)) != 0))
+		which++;
+	if (which == HELPER_COUNT || prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 ||
+	    prctl(PR_SET_DUMPABLE, 0) == -1 ||
+	    confine(&j->no_landlock, &why) != ERR_OK ||
+	    read_caller(j, &deadline) != ERR_OK)
+		gone();
+	if ((e = read_frame(j, which, &why)) == ERR_OK &&
+	    (e = read_policy(j, &deadline, &why)) == ERR_OK)
+		answer(j, judges[which], &deadline);
+	else {
+		verdict.err = e;
+		verdict.op = op_info(j->frame.op) != NULL ? j->frame.op : 0;
+		verdict.action = verdict.command = ACTION_COUNT;
+		(void)strlcpy(verdict.error, why.text, sizeof(verdict.error));
+		put_verdict(j, &verdict);
+	}
+	return 0;
+}

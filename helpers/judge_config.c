@@ -1,0 +1,411 @@
+#include <sys/stat.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bsd/string.h>
+
+#include "judge.h"
+
+/* Whether an operation on an existing instance has nothing to do is decided
+ * on main.cf as it stands; the actor then writes nothing. */
+
+static struct object
+object_of(const struct instance *in)
+{
+	struct object o = {in->name, in->group, in->primary};
+
+	return o;
+}
+
+static enum err
+judge_init(struct judge *j, struct verdict *v, struct why *why)
+{
+	char raw[1024];
+
+	if (!j->caller->root)
+		return why_set(why, ERR_DENIED, "init is root's");
+	(void)strlcpy(v->rule, "root", sizeof(v->rule));
+	v->primary = v->config = j->primary;
+	(void)strlcpy(v->command_directory, j->site.command_directory,
+	    sizeof(v->command_directory));
+	v->unchanged = maincf_raw(&j->primary_cf, "multi_instance_wrapper", raw,
+			   sizeof(raw), NULL) == ERR_OK &&
+	    strcmp(raw, site_wrapper(v->command_directory)) == 0 &&
+	    maincf_raw(&j->primary_cf, "multi_instance_enable", raw,
+		sizeof(raw), NULL) == ERR_OK &&
+	    strcmp(raw, "yes") == 0;
+	return ERR_OK;
+}
+
+/* Section 9's parameters of one instance, to those who may know. */
+static enum err
+judge_read(struct judge *j, struct verdict *v, struct why *why)
+{
+	const char *pos = j->list, *entry;
+	struct facts *f = &v->facts;
+	struct seen s = {.in = j->site.primary, .config = j->primary};
+	struct object o;
+	uint32_t count = 0;
+	char dir[PATH_SIZE];
+	size_t n;
+
+	while ((n = site_next(&pos, &entry)) > 0)
+		if (++count == j->frame.index && n < sizeof(dir)) {
+			(void)strlcpy(dir, entry, n + 1);
+			target_read(j, dir, &s);
+		}
+	if (j->frame.index > count)
+		return why_set(why, ERR_NOTFOUND, "no instance at that index");
+	o = object_of(&s.in);
+	if (!j->caller->root && !policy_concerns(&j->policy, &j->subject, &o))
+		return why_set(why, ERR_DENIED,
+		    "no rule speaks about that instance");
+	if (s.err != ERR_OK)
+		return why_set(why, s.err, "%s", s.why.text);
+	f->count = count;
+	f->enabled = s.in.enabled;
+	(void)strlcpy(f->dir, s.in.dir, sizeof(f->dir));
+	(void)strlcpy(f->queue, s.in.queue, sizeof(f->queue));
+	(void)strlcpy(f->data, s.in.data, sizeof(f->data));
+	(void)strlcpy(f->name, s.in.name, sizeof(f->name));
+	(void)strlcpy(f->group, s.in.group, sizeof(f->group));
+	return ERR_OK;
+}
+
+/* --- on an instance that exists ------------------------------------------ */
+
+static enum err
+judge_toggle(struct judge *j, struct verdict *v, struct why *why, bool enable)
+{
+	struct seen s;
+	struct object o;
+	enum err e;
+
+	if ((e = target_find(j, &j->frame.sel, &s, v, why)) != ERR_OK)
+		return e;
+	o = object_of(&s.in);
+	if ((e = target_allow(j, enable ? ACTION_ENABLE : ACTION_DISABLE, &o, v,
+		 why)) != ERR_OK)
+		return e;
+	/* The way back after the primary itself was disabled. */
+	if (!(enable && s.in.primary && j->site.wrapper[0] != '\0') &&
+	    (e = target_ready(j, why)) != ERR_OK)
+		return e;
+	if ((e = trust_check(j, &s, why)) != ERR_OK)
+		return e;
+	if (s.err != ERR_OK)
+		return why_set(why, s.err, "%s", s.why.text);
+	v->unchanged = s.in.enabled == enable;
+	return ERR_OK;
+}
+
+static enum err
+judge_enable(struct judge *j, struct verdict *v, struct why *why)
+{
+	return judge_toggle(j, v, why, true);
+}
+
+static enum err
+judge_disable(struct judge *j, struct verdict *v, struct why *why)
+{
+	return judge_toggle(j, v, why, false);
+}
+
+/* "" leaves, "-" clears. */
+static const char *
+changed(const char *now, const char *new)
+{
+	return new[0] == '\0' ? now : strcmp(new, "-") == 0 ? "" : new;
+}
+
+static enum err
+judge_assign(struct judge *j, struct verdict *v, struct why *why)
+{
+	const struct frame *f = &j->frame;
+	struct record none = {0};
+	struct object from, to;
+	struct seen s;
+	enum err e;
+
+	if ((e = target_find(j, &f->sel, &s, v, why)) != ERR_OK)
+		return e;
+	if (s.err != ERR_OK)
+		return why_set(why, s.err, "%s", s.why.text);
+	from = object_of(&s.in);
+	to.name = changed(s.in.name, f->name);
+	to.group = changed(s.in.group, f->group);
+	to.primary = s.in.primary;
+	(void)strlcpy(v->new_name, f->name, sizeof(v->new_name));
+	(void)strlcpy(v->new_group, f->group, sizeof(v->new_group));
+	if ((e = target_change(j, ACTION_ASSIGN, &from, &to, v, why)) !=
+		ERR_OK ||
+	    (e = target_ready(j, why)) != ERR_OK)
+		return e;
+	v->unchanged = strcmp(to.name, s.in.name) == 0 &&
+	    strcmp(to.group, s.in.group) == 0;
+	if ((e = trust_check(j, &s, why)) != ERR_OK)
+		return e;
+	return target_unique(j, s.in.dir, to.name, &none, why);
+}
+
+/*
+ * Both lists as they shall be, e saying how making the first one went.  Like
+ * Postfix, alternate_config_directories is written only when it changes.
+ */
+static enum err
+set_lists(struct judge *j, enum err e, const char *dir, bool to_alt,
+    struct verdict *v, struct why *why)
+{
+	if (e == ERR_OK)
+		e = to_alt ? site_list_with(j->alt, dir, NULL, j->new_alt,
+				 sizeof(j->new_alt)) :
+			     site_list_without(j->alt, dir, j->new_alt,
+				 sizeof(j->new_alt));
+	if (e != ERR_OK)
+		return why_set(why, e, "the list of instances is too long");
+	v->set_list = true;
+	v->set_alt = site_list_has(j->alt, dir) != to_alt;
+	v->listlen = (uint32_t)strlen(j->new_list);
+	v->altlen = (uint32_t)strlen(j->new_alt);
+	return ERR_OK;
+}
+
+static enum err
+lists_without(struct judge *j, const char *dir, bool to_alt, struct verdict *v,
+    struct why *why)
+{
+	return set_lists(j,
+	    site_list_without(j->list, dir, j->new_list, sizeof(j->new_list)),
+	    dir, to_alt, v, why);
+}
+
+static enum err
+stopped(const char *dir, const char *queue, struct why *why)
+{
+	bool running;
+	enum err e = trust_running(queue, &running, why);
+
+	if (e == ERR_OK && running)
+		return why_set(why, ERR_STATE, "Instance '%s' is not stopped",
+		    dir);
+	return e;
+}
+
+static enum err
+judge_deregister(struct judge *j, struct verdict *v, struct why *why)
+{
+	struct object o;
+	struct seen s;
+	enum err e;
+
+	if ((e = target_find(j, &j->frame.sel, &s, v, why)) != ERR_OK)
+		return e;
+	o = object_of(&s.in);
+	if ((e = target_allow(j, ACTION_DEPORT, &o, v, why)) != ERR_OK)
+		return e;
+	if (s.in.primary)
+		return why_set(why, ERR_STATE,
+		    "Cannot remove the primary instance");
+	if ((e = target_ready(j, why)) != ERR_OK)
+		return e;
+	/* A damaged instance can be taken off the list by its directory. */
+	if (s.err == ERR_OK &&
+	    ((e = trust_check(j, &s, why)) != ERR_OK ||
+		(e = stopped(s.in.dir, s.in.queue, why)) != ERR_OK))
+		return e;
+	return lists_without(j, s.in.dir, s.err != ERR_NOTFOUND, v, why);
+}
+
+static enum err
+judge_remove(struct judge *j, struct verdict *v, struct why *why)
+{
+	struct record *r = &v->record;
+	struct object o;
+	struct seen s;
+	enum err e;
+
+	e = target_find(j, &j->frame.sel, &s, v, why);
+	if (e == ERR_OK)
+		e = target_record(s.in.dir, r, why);
+	else if (e == ERR_NOTFOUND)
+		e = target_record_of(&j->frame.sel, r, why);
+	if (e == ERR_OK && r->action != ACTION_DESTROY)
+		e = ERR_NOTFOUND;
+	if (e != ERR_OK)
+		return target_no_destroy(j, v, why);
+	o.name = r->name;
+	o.group = r->group;
+	o.primary = false;
+	if ((e = target_allow(j, ACTION_DESTROY, &o, v, why)) != ERR_OK)
+		return e;
+	v->primary = j->primary;
+	(void)strlcpy(v->name, r->name, sizeof(v->name));
+	e = target_where(r->config.path, !j->caller->root, &v->config, why);
+	if (e != ERR_OK && e != ERR_NOTFOUND)
+		return e;
+	if (v->config.ino != 0 &&
+	    (v->config.ino != r->config.ino || v->config.dev != r->config.dev))
+		return why_set(why, ERR_CONFLICT,
+		    "%s: is not the directory whose destroy was begun",
+		    v->config.path);
+	return lists_without(j, r->config.path, false, v, why);
+}
+
+/* --- create and import --------------------------------------------------- */
+
+/* The record this request goes on with, permission for it, and that the
+ * directories are still those it names. */
+static enum err
+begun(struct judge *j, struct verdict *v, struct why *why)
+{
+	struct record *r = &v->record, asked;
+	struct where *const now[] = {&v->config, &v->queue, &v->data};
+	const struct where *then[] = {&r->config, &r->queue, &r->data};
+	struct object from, to;
+	enum err e;
+	size_t i;
+
+	if ((e = target_derive(j, &asked, why)) != ERR_OK)
+		return e;
+	/* What is open is nobody's business who may not go on with it. */
+	to = (struct object){asked.name, asked.group, false};
+	if (target_allow(j, ACTION_IMPORT, &to, v, why) != ERR_OK &&
+	    (e = target_allow(j, ACTION_CREATE, &to, v, why)) != ERR_OK)
+		return e;
+	if ((e = target_record(asked.config.path, r, why)) != ERR_OK)
+		return why_set(why, e == ERR_NOTFOUND ? ERR_CONFLICT : e,
+		    "%s: no create or import of it is under way (is it "
+		    "registered already?)",
+		    asked.config.path);
+	if (r->action == ACTION_DESTROY ||
+	    (!j->caller->root && r->uid != j->caller->uid))
+		return why_set(why, ERR_CONFLICT, "%s: is being %s by uid %lu",
+		    r->config.path,
+		    r->action == ACTION_DESTROY ? "destroyed" : "created",
+		    (unsigned long)r->uid);
+	to = (struct object){r->name, r->group, false};
+	from = (struct object){r->name, "", false};
+	(void)strlcpy(v->config.path, r->config.path, PATH_SIZE);
+	if ((e = target_change(j, r->action, &from, &to, v, why)) != ERR_OK ||
+	    (e = target_ready(j, why)) != ERR_OK)
+		return e;
+	v->primary = j->primary;
+	(void)strlcpy(v->name, r->name, sizeof(v->name));
+	(void)strlcpy(v->group, r->group, sizeof(v->group));
+	(void)strlcpy(v->meta, j->site.meta_directory, sizeof(v->meta));
+	for (i = 0; i < 3; i++) {
+		e = target_where(then[i]->path, false, now[i], why);
+		if (e != ERR_OK)
+			return e;
+		if (now[i]->dev != then[i]->dev || now[i]->ino != then[i]->ino)
+			return why_set(why, ERR_CONFLICT,
+			    "%s: is not the directory that was made",
+			    now[i]->path);
+	}
+	return target_unique(j, r->config.path, r->name, r, why);
+}
+
+static bool
+complete(const char *dir)
+{
+	struct stat st;
+	bool both;
+	int fd;
+
+	if (path_open_dir(dir, false, &fd, NULL) != ERR_OK)
+		return false;
+	both = fstatat(fd, "main.cf", &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    fstatat(fd, "master.cf", &st, AT_SYMLINK_NOFOLLOW) == 0;
+	(void)close(fd);
+	return both;
+}
+
+static enum err
+judge_install(struct judge *j, struct verdict *v, struct why *why)
+{
+	enum err e = begun(j, v, why);
+
+	if (e == ERR_OK && v->record.action != ACTION_CREATE)
+		return why_set(why, ERR_CONFLICT,
+		    "%s: is being imported, not created", v->config.path);
+	if (e == ERR_OK)
+		v->unchanged = complete(v->config.path);
+	return e;
+}
+
+/* The directory to stand in front of; NULL to append. */
+static enum err
+placement(struct judge *j, char *before, bool *append, struct why *why)
+{
+	const char *pos = j->list, *entry;
+	static struct verdict unused;
+	struct seen s;
+	enum err e;
+	size_t n;
+
+	*append = true;
+	if (j->frame.place == PLACE_FIRST &&
+	    (n = site_next(&pos, &entry)) > 0 && n < PATH_SIZE) {
+		(void)strlcpy(before, entry, n + 1);
+		*append = false;
+	} else if (j->frame.place == PLACE_BEFORE) {
+		e = target_find(j, &j->frame.before, &s, &unused, why);
+		if (e != ERR_OK)
+			return e;
+		if (s.in.primary)
+			return why_set(why, ERR_STATE,
+			    "nothing can be placed before the primary "
+			    "instance");
+		(void)strlcpy(before, s.in.dir, PATH_SIZE);
+		*append = false;
+	}
+	return ERR_OK;
+}
+
+static enum err
+judge_register(struct judge *j, struct verdict *v, struct why *why)
+{
+	char before[PATH_SIZE];
+	struct seen s;
+	bool append;
+	enum err e;
+
+	if ((e = begun(j, v, why)) != ERR_OK ||
+	    (e = placement(j, before, &append, why)) != ERR_OK)
+		return e;
+	target_read(j, v->config.path, &s);
+	if (s.err != ERR_OK)
+		return why_set(why, s.err, "%s", s.why.text);
+	if (!complete(v->config.path))
+		return why_set(why, ERR_STATE, "'%s' lacks a master.cf file",
+		    v->config.path);
+	if ((e = trust_check(j, &s, why)) != ERR_OK)
+		return e;
+	/* What the record promises and main.cf doesn't say yet. */
+	if (strcmp(s.in.name, v->record.name) != 0)
+		(void)strlcpy(v->new_name,
+		    v->record.name[0] != '\0' ? v->record.name : "-",
+		    sizeof(v->new_name));
+	if (strcmp(s.in.group, v->record.group) != 0)
+		(void)strlcpy(v->new_group,
+		    v->record.group[0] != '\0' ? v->record.group : "-",
+		    sizeof(v->new_group));
+	return set_lists(j,
+	    site_list_with(j->list, v->config.path, append ? NULL : before,
+		j->new_list, sizeof(j->new_list)),
+	    v->config.path, false, v, why);
+}
+
+judge_fn *const config_judges[OP_COUNT] = {
+    [OP_INIT] = judge_init,
+    [OP_READ] = judge_read,
+    [OP_INSTALL] = judge_install,
+    [OP_REGISTER] = judge_register,
+    [OP_DEREGISTER] = judge_deregister,
+    [OP_ASSIGN] = judge_assign,
+    [OP_ENABLE] = judge_enable,
+    [OP_DISABLE] = judge_disable,
+    [OP_REMOVE] = judge_remove,
+};

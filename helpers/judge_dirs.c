@@ -1,0 +1,338 @@
+#include <sys/stat.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <bsd/string.h>
+
+#include "judge.h"
+
+static void
+describe(struct judge *j, struct verdict *v)
+{
+	const struct record *r = &v->record;
+
+	v->primary = j->primary;
+	v->config = r->config;
+	v->queue = r->queue;
+	v->data = r->data;
+	(void)strlcpy(v->name, r->name, sizeof(v->name));
+	(void)strlcpy(v->group, r->group, sizeof(v->group));
+	(void)strlcpy(v->mail_owner, j->site.mail_owner, sizeof(v->mail_owner));
+	(void)strlcpy(v->setgid_group, j->site.setgid_group,
+	    sizeof(v->setgid_group));
+}
+
+static enum err
+begun_by_other(const struct judge *j, const struct record *r, struct why *why)
+{
+	static const char *const doing[ACTION_COUNT] = {
+	    [ACTION_CREATE] = "created",
+	    [ACTION_IMPORT] = "imported",
+	    [ACTION_DESTROY] = "destroyed",
+	};
+
+	(void)j;
+	return why_set(why, ERR_CONFLICT,
+	    "%s: is being %s by uid %lu: the same command by the same user "
+	    "goes on with it",
+	    r->config.path, doing[r->action], (unsigned long)r->uid);
+}
+
+/*
+ * An open record for these directories: ours to go on with (its directories'
+ * identities are taken over), somebody else's, or none.
+ */
+static enum err
+resume(struct judge *j, struct record *asked, struct why *why)
+{
+	struct record r;
+	enum err e = target_record(asked->config.path, &r, why);
+
+	if (e == ERR_NOTFOUND)
+		return ERR_OK;
+	if (e != ERR_OK)
+		return e;
+	if (r.action != asked->action || strcmp(r.name, asked->name) != 0 ||
+	    strcmp(r.group, asked->group) != 0 ||
+	    strcmp(r.queue.path, asked->queue.path) != 0 ||
+	    strcmp(r.data.path, asked->data.path) != 0 ||
+	    (!j->caller->root && r.uid != asked->uid))
+		return begun_by_other(j, &r, why);
+	*asked = r;
+	return ERR_OK;
+}
+
+/* --- create -------------------------------------------------------------- */
+
+/* A directory that the record promised and a crash left without identity:
+ * then nothing can be in it yet. */
+static bool
+is_empty(const struct where *w)
+{
+	char buf[1024];
+	struct stat st;
+	ssize_t n;
+	int fd, entries = 0;
+
+	if (stat(w->path, &st) == -1 || st.st_ino != w->ino)
+		return false;
+	if (st.st_uid != 0) /* mail_owner's, not ours to list */
+		return st.st_nlink <= 2;
+	if (path_open_dir(w->path, true, &fd, NULL) != ERR_OK)
+		return false;
+	if ((n = getdents64(fd, buf, sizeof(buf))) > 0) {
+		ssize_t at = 0;
+
+		for (; at < n; entries++)
+			at += ((struct dirent64 *)(void *)(buf + at))->d_reclen;
+	}
+	(void)close(fd);
+	return entries <= 2;
+}
+
+/* What is there already, against what the record says. */
+static enum err
+check_existing(struct judge *j, struct where *then, bool recorded,
+    struct why *why)
+{
+	char parent[PATH_SIZE];
+	struct where now;
+	enum err e;
+
+	if (!j->caller->root) {
+		(void)path_split(then->path, parent);
+		e = target_where(parent, true, &now, why);
+		if (e != ERR_OK)
+			return e;
+	}
+	e = target_where(then->path, false, &now, why);
+	if (e == ERR_NOTFOUND && then->ino == 0)
+		return ERR_OK;
+	if (e != ERR_OK)
+		return e;
+	if (then->ino != 0 ? now.dev == then->dev && now.ino == then->ino :
+			     j->caller->root || (recorded && is_empty(&now)))
+		return ERR_OK;
+	return why_set(why, ERR_CONFLICT,
+	    "%s: exists already: only root may take it over", then->path);
+}
+
+/* A complete directory is adopted as it is, with the queue and data
+ * directories its main.cf names. */
+static void
+adopt(struct judge *j, struct record *r)
+{
+	char path[PATH_SIZE + 16];
+	struct stat st;
+	struct seen s;
+
+	(void)snprintf(path, sizeof(path), "%s/master.cf", r->config.path);
+	if (!j->caller->root || lstat(path, &st) == -1)
+		return;
+	target_read(j, r->config.path, &s);
+	if (s.err != ERR_OK)
+		return;
+	(void)strlcpy(r->queue.path, s.in.queue, PATH_SIZE);
+	(void)strlcpy(r->data.path, s.in.data, PATH_SIZE);
+}
+
+static enum err
+judge_make(struct judge *j, struct verdict *v, struct why *why)
+{
+	struct record *r = &v->record;
+	struct where *const all[] = {&r->config, &r->queue, &r->data};
+	struct object from, to;
+	enum err e;
+	size_t i;
+
+	if ((e = target_derive(j, r, why)) != ERR_OK)
+		return e;
+	r->action = ACTION_CREATE;
+	adopt(j, r);
+	from = (struct object){r->name, "", false};
+	to = (struct object){r->name, r->group, false};
+	describe(j, v);
+	if ((e = target_change(j, ACTION_CREATE, &from, &to, v, why)) !=
+		ERR_OK ||
+	    (e = target_ready(j, why)) != ERR_OK ||
+	    (e = target_unique(j, NULL, r->name, r, why)) != ERR_OK ||
+	    (e = resume(j, r, why)) != ERR_OK)
+		return e;
+	for (i = 0; i < 3; i++)
+		if ((e = check_existing(j, all[i], r->time != 0, why)) !=
+		    ERR_OK)
+			return e;
+	describe(j, v);
+	return files_read(j, v, why);
+}
+
+/* --- import -------------------------------------------------------------- */
+
+static enum err
+judge_repair(struct judge *j, struct verdict *v, struct why *why)
+{
+	struct record *r = &v->record;
+	struct object from, to;
+	struct seen s;
+	enum err e;
+
+	/* The queue and data directories are what its main.cf says. */
+	if ((e = target_derive(j, r, why)) != ERR_OK)
+		return e;
+	r->action = ACTION_IMPORT;
+	(void)strlcpy(v->config.path, r->config.path, PATH_SIZE);
+	target_read(j, r->config.path, &s);
+	r->config = s.config;
+	(void)strlcpy(r->queue.path, s.in.queue, PATH_SIZE);
+	(void)strlcpy(r->data.path, s.in.data, PATH_SIZE);
+	if (j->frame.name[0] == '\0')
+		(void)strlcpy(r->name, s.in.name, sizeof(r->name));
+	if (j->frame.group[0] == '\0')
+		(void)strlcpy(r->group, s.in.group, sizeof(r->group));
+	from = (struct object){r->name, "", false};
+	to = (struct object){r->name, r->group, false};
+	if ((e = target_change(j, ACTION_IMPORT, &from, &to, v, why)) != ERR_OK)
+		return e;
+	if (s.err != ERR_OK)
+		return why_set(why, s.err, "%s", s.why.text);
+	if ((e = target_ready(j, why)) != ERR_OK ||
+	    (e = trust_check(j, &s, why)) != ERR_OK ||
+	    (e = target_unique(j, NULL, r->name, r, why)) != ERR_OK)
+		return e;
+	/* Missing ones are made; for a delegate they must be where they are
+	 * expected, and are checked again by the actor. */
+	if ((e = target_where(r->queue.path, !j->caller->root, &r->queue,
+		 why)) != ERR_OK &&
+	    e != ERR_NOTFOUND)
+		return e;
+	if ((e = target_where(r->data.path, false, &r->data, why)) != ERR_OK &&
+	    e != ERR_NOTFOUND)
+		return e;
+	if ((e = resume(j, r, why)) != ERR_OK)
+		return e;
+	describe(j, v);
+	return files_read(j, v, why);
+}
+
+/* --- destroy ------------------------------------------------------------- */
+
+static enum err
+running(const struct record *r, struct why *why)
+{
+	bool up = false;
+	enum err e = ERR_OK;
+
+	if (r->queue.path[0] != '\0')
+		e = trust_running(r->queue.path, &up, why);
+	if (e == ERR_OK && up)
+		return why_set(why, ERR_STATE, "Instance '%s' is not stopped",
+		    r->config.path);
+	return e;
+}
+
+/* A listed instance: the record that destroying it begins with. */
+static enum err
+begin_destroy(struct judge *j, const struct seen *s, struct record *r,
+    struct why *why)
+{
+	struct record open;
+	enum err e;
+
+	if (s->in.primary)
+		return why_set(why, ERR_STATE,
+		    "Cannot remove the primary instance");
+	if (s->err == ERR_OK && s->in.enabled)
+		return why_set(why, ERR_STATE,
+		    "Cannot remove enabled instances");
+	if ((e = trust_check(j, s, why)) != ERR_OK)
+		return e;
+	r->action = ACTION_DESTROY;
+	r->uid = j->caller->uid;
+	r->config = s->config;
+	(void)strlcpy(r->name, s->in.name, sizeof(r->name));
+	(void)strlcpy(r->group, s->in.group, sizeof(r->group));
+	if (s->err == ERR_OK) {
+		e = target_where(s->in.queue, false, &r->queue, why);
+		if (e == ERR_OK || e == ERR_NOTFOUND)
+			e = target_where(s->in.data, false, &r->data, why);
+		if (e != ERR_OK && e != ERR_NOTFOUND)
+			return e;
+	}
+	e = target_record(s->in.dir, &open, why);
+	if (e == ERR_OK && open.action != ACTION_DESTROY)
+		return begun_by_other(j, &open, why);
+	if (e == ERR_OK)
+		*r = open;
+	else if (e != ERR_NOTFOUND)
+		return e;
+	return target_unique(j, s->in.dir, "", r, why);
+}
+
+/* The instance, or what is left of it. */
+static enum err
+find_destroyed(struct judge *j, struct verdict *v, bool listed, struct why *why)
+{
+	struct record *r = &v->record;
+	struct seen s = {0};
+	struct object o;
+	enum err e;
+
+	e = target_find(j, &j->frame.sel, &s, v, why);
+	if (e == ERR_OK)
+		o = (struct object){s.in.name, s.in.group, s.in.primary};
+	else if (e == ERR_NOTFOUND &&
+	    target_record_of(&j->frame.sel, r, NULL) == ERR_OK &&
+	    r->action == ACTION_DESTROY)
+		o = (struct object){r->name, r->group, false};
+	else
+		return e == ERR_NOTFOUND ? target_no_destroy(j, v, why) : e;
+	if ((e == ERR_OK) && !listed)
+		return why_set(why, ERR_STATE,
+		    "%s: is still on the list of instances", s.in.dir);
+	listed = e == ERR_OK;
+	if ((e = target_allow(j, ACTION_DESTROY, &o, v, why)) != ERR_OK ||
+	    (e = target_ready(j, why)) != ERR_OK)
+		return e;
+	if (listed && (e = begin_destroy(j, &s, r, why)) != ERR_OK)
+		return e;
+	describe(j, v);
+	return ERR_OK;
+}
+
+static enum err
+judge_clear(struct judge *j, struct verdict *v, struct why *why)
+{
+	enum err e;
+
+	if ((e = find_destroyed(j, v, true, why)) != ERR_OK ||
+	    (e = running(&v->record, why)) != ERR_OK)
+		return e;
+	return files_read(j, v, why);
+}
+
+static enum err
+judge_finish(struct judge *j, struct verdict *v, struct why *why)
+{
+	return find_destroyed(j, v, false, why);
+}
+
+static enum err
+judge_inspect(struct judge *j, struct verdict *v, struct why *why)
+{
+	(void)j;
+	(void)v;
+	return why_set(why, ERR_PROTOCOL,
+	    "dirs.inspect is reserved, this version does not serve it");
+}
+
+judge_fn *const dirs_judges[OP_COUNT] = {
+    [OP_MAKE] = judge_make,
+    [OP_REPAIR] = judge_repair,
+    [OP_CLEAR] = judge_clear,
+    [OP_FINISH] = judge_finish,
+    [OP_INSPECT] = judge_inspect,
+};
