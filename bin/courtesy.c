@@ -1,0 +1,83 @@
+#include <stdio.h>
+#include <unistd.h>
+
+#include "caller.h"
+#include "courtesy.h"
+#include "msg.h"
+
+static struct policy policy;
+static struct caller caller;
+
+/* What is used here is what the helpers will use; when any of it can't be
+ * had, they will say why. */
+static bool
+load(void)
+{
+	static enum { UNTRIED, USABLE, UNUSABLE } state = UNTRIED;
+	static struct policy_error error;
+	struct why why;
+	enum err e;
+	size_t i;
+	int dir;
+
+	if (state != UNTRIED)
+		return state == USABLE;
+	state = UNUSABLE;
+	if (caller_lookup(&caller, &why) != ERR_OK ||
+	    path_open_dir(PATH_POLICY, true, &dir, &why) != ERR_OK)
+		return false;
+	policy_init(&policy);
+	e = policy_load(&policy, dir, PATH_POLICY, &error);
+	(void)close(dir);
+	if (e != ERR_OK)
+		return false;
+	for (i = 0; i < policy.ngroups; i++)
+		caller_bind_group(&policy.groups[i]);
+	if (policy_usable(&policy, &why) == ERR_OK)
+		state = USABLE;
+	return state == USABLE;
+}
+
+static const char *
+caller_name(void)
+{
+	static char number[16];
+
+	if (caller.name[0] != '\0')
+		return caller.name;
+	(void)snprintf(number, sizeof(number), "#%lu", (unsigned long)getuid());
+	return number;
+}
+
+void
+courtesy_hint(enum action a, const struct instance *i, char *out, size_t size)
+{
+	out[0] = '\0';
+	if (load() && action_name(a) != NULL)
+		(void)snprintf(out, size,
+		    "; see: postmulti-policy explain %s %s %s", caller_name(),
+		    action_name(a), i->primary ? "-" : instances_label(i));
+}
+
+enum err
+courtesy_check(enum action a, const struct instance *i, struct why *why)
+{
+	struct object o = {i->name, i->group, i->primary};
+	const struct rule *by = NULL;
+	struct subject s;
+	char place[192], hint[512];
+
+	if (getuid() == 0 || a == ACTION_COUNT || !load())
+		return ERR_OK;
+	s = caller_subject(&caller);
+	if (policy_permits(&policy, &s, a, &o, &by))
+		return ERR_OK;
+	courtesy_hint(a, i, hint, sizeof(hint));
+	if (by == NULL)
+		return why_set(why, ERR_DENIED,
+		    "refused: no rule permits %s to %s %s%s", caller_name(),
+		    action_name(a), instances_label(i), hint);
+	policy_rule_place(&policy, by, place, sizeof(place));
+	return why_set(why, ERR_DENIED, "refused by %s: %s may not %s %s%s",
+	    place, caller_name(), action_name(a), instances_label(i), hint);
+}

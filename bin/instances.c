@@ -1,0 +1,320 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bsd/string.h>
+
+#include "claims.h"
+#include "instances.h"
+#include "msg.h"
+#include "reader.h"
+#include "request.h"
+
+static struct defaults defaults;
+
+/* Where records of reader_all go.  The array has room for all secondaries
+ * as soon as the host's record has told their number. */
+static void
+take(void *ctx, const struct record *r)
+{
+	struct instances *list = ctx;
+
+	switch ((enum record_kind)r->kind) {
+	case RECORD_HOST:
+		list->host = r->u.host;
+		list->n = 0;
+		break;
+	case RECORD_ENTRY:
+		if (list->n % 256 == 0)
+			list->v = msg_realloc(list->v, list->n + 256,
+			    sizeof(*list->v));
+		list->v[list->n++] = r->u.entry;
+		break;
+	case RECORD_DEFAULTS: defaults = r->u.defaults; break;
+	default: break;
+	}
+}
+
+/* Where the one record of reader_one and reader_ask goes. */
+static void
+take_entry(void *ctx, const struct record *r)
+{
+	if (r->kind == RECORD_ENTRY)
+		*(struct entry *)ctx = r->u.entry;
+}
+
+/* Asks postconf for the defaults; root keeps the answer for everybody. */
+static enum err
+refresh_defaults(struct instances *list, struct why *why)
+{
+	struct why stored;
+	enum err e;
+
+	e = reader_run(reader_defaults, NULL, false, take, list, why);
+	if (e == ERR_OK && getuid() == 0 &&
+	    defaults_store(&defaults, &stored) != ERR_OK)
+		msg_warn("%s", stored.text);
+	return e;
+}
+
+static enum err
+read_all(struct instances *list, struct why *why)
+{
+	struct reader_target t = {0};
+	enum err e;
+
+	e = reader_run(reader_all, &t, true, take, list, why);
+	if (e == ERR_STATE) {
+		if ((e = refresh_defaults(list, why)) != ERR_OK)
+			return e;
+		t.defaults = &defaults;
+		e = reader_run(reader_all, &t, true, take, list, why);
+	}
+	if (e == ERR_UNKNOWN) {
+		msg_detail(1, "asking postconf: %s", why->text);
+		t.ask = true;
+		e = reader_run(reader_all, &t, false, take, list, why);
+	}
+	return e;
+}
+
+static void
+damage(struct entry *e, const char *why)
+{
+	e->state = ENTRY_DAMAGED;
+	(void)strlcpy(e->why, why, sizeof(e->why));
+}
+
+/* Fills an entry from what config.read told. */
+static bool
+take_facts(struct entry *e, const struct facts *f)
+{
+	if (!path_is_clean(f->dir) || !path_is_clean(f->queue) ||
+	    !path_is_clean(f->data) ||
+	    (f->name[0] != '\0' && !site_name_ok(f->name)) ||
+	    (f->group[0] != '\0' && !site_group_ok(f->group)))
+		return false;
+	if (e->i.dir[0] != '\0' && strcmp(e->i.dir, f->dir) != 0)
+		return false; /* the list has changed meanwhile */
+	memcpy(e->i.dir, f->dir, sizeof(e->i.dir));
+	memcpy(e->i.queue, f->queue, sizeof(e->i.queue));
+	memcpy(e->i.data, f->data, sizeof(e->i.data));
+	memcpy(e->i.name, f->name, sizeof(e->i.name));
+	memcpy(e->i.group, f->group, sizeof(e->i.group));
+	e->i.enabled = f->enabled != 0;
+	e->state = ENTRY_GOOD;
+	return true;
+}
+
+/*
+ * Asks the config helper about an instance this caller can't read.  What the
+ * reader said about its file stays the reason when the helper refuses, too.
+ */
+static enum err
+ask_helper(struct entry *e, uint32_t *count)
+{
+	struct frame f = {.version = PROTO_VERSION, .op = OP_READ};
+	struct reply r;
+	struct why why;
+	enum err err;
+
+	f.index = e->index;
+	err = request_run(&f, NULL, &r, &why);
+	if (err == ERR_OK && take_facts(e, &r.facts)) {
+		*count = r.facts.count;
+		return ERR_OK;
+	}
+	msg_detail(1, "%s: %s", e->i.dir,
+	    err == ERR_OK ? "the list has changed" : why.text);
+	e->state = ENTRY_DAMAGED;
+	if (err != ERR_OK && getuid() == 0)
+		damage(e, why.text);
+	return err == ERR_OK ? ERR_STATE : err;
+}
+
+static void
+ask_postconf(struct entry *e)
+{
+	struct reader_target t = {.dir = e->i.dir, .index = e->index};
+	struct entry answer = *e;
+	struct why why;
+	enum err err;
+
+	msg_detail(1, "asking postconf: %s", e->why);
+	err = reader_run(reader_ask, &t, false, take_entry, &answer, &why);
+	if (err != ERR_OK)
+		damage(e, why.text);
+	else if (answer.state != ENTRY_GOOD)
+		damage(e, answer.why);
+	else if (strcmp(answer.i.dir, e->i.dir) == 0)
+		*e = answer;
+}
+
+/* A primary that the caller can't read: the list comes from config.read,
+ * entry by entry. */
+static enum err
+fetch_all(struct instances *list, struct why *why)
+{
+	struct entry e = {.state = ENTRY_NOACCESS};
+	uint32_t count = 0;
+
+	if (ask_helper(&list->v[0], &count) != ERR_OK)
+		return why_set(why, ERR_DENIED, "%s", list->v[0].why);
+	list->v[0].i.primary = true;
+	list->host.site.primary = list->v[0].i;
+	for (e.index = 1; e.index <= count; e.index++) {
+		struct entry one = e;
+
+		if (ask_helper(&one, &count) == ERR_OK)
+			take(list,
+			    &(struct record){
+				.kind = RECORD_ENTRY, .u.entry = one});
+		else
+			msg_warn("instance %u on the list: not permitted to "
+				 "know",
+			    e.index);
+	}
+	list->host.count = count;
+	return ERR_OK;
+}
+
+/* Asks elsewhere what the reader couldn't tell. */
+static void
+resolve(struct instances *list)
+{
+	uint32_t count;
+	bool helper = true;
+	size_t i;
+
+	for (i = 0; i < list->n; i++) {
+		struct entry *e = &list->v[i];
+
+		if (e->state == ENTRY_UNKNOWN)
+			ask_postconf(e);
+		if (e->state != ENTRY_NOACCESS)
+			continue;
+		/* Who may not run the helper needn't try a thousand times. */
+		if (helper)
+			helper = ask_helper(e, &count) != ERR_PRIVILEGE;
+		else
+			e->state = ENTRY_DAMAGED;
+	}
+}
+
+static struct claims *
+new_claims(const struct instances *list)
+{
+	const struct host *h = &list->host;
+	const struct instance *primary = &list->v[0].i;
+	struct claims *c = claims_new(list->n + 1);
+
+	(void)claims_add(c, primary, NULL);
+	claims_add_shared(c, primary, "command_directory",
+	    h->site.command_directory);
+	claims_add_shared(c, primary, "daemon_directory",
+	    h->site.daemon_directory);
+	claims_add_shared(c, primary, "meta_directory", h->site.meta_directory);
+	if (h->shlib_directory[0] != '\0')
+		claims_add_shared(c, primary, "shlib_directory",
+		    h->shlib_directory);
+	return c;
+}
+
+static void
+find_conflicts(struct instances *list)
+{
+	struct claims *c = new_claims(list);
+	struct why why;
+	size_t i;
+
+	for (i = 1; i < list->n; i++)
+		if (list->v[i].state == ENTRY_GOOD &&
+		    claims_add(c, &list->v[i].i, &why) != ERR_OK)
+			damage(&list->v[i], why.text);
+	claims_free(c);
+}
+
+enum err
+instances_load(struct instances *list, struct why *why)
+{
+	enum err e;
+
+	memset(list, 0, sizeof(*list));
+	if ((e = read_all(list, why)) != ERR_OK)
+		return e;
+	if (list->n != (size_t)list->host.count + 1 || !list->v[0].i.primary)
+		return why_set(why, ERR_PROTOCOL,
+		    "the reader told of %zu instances, not %u", list->n,
+		    list->host.count + 1);
+	if (list->host.partial && (e = fetch_all(list, why)) != ERR_OK)
+		return e;
+	resolve(list);
+	/* A host without secondaries is one where the primary is on. */
+	if (list->n == 1)
+		list->v[0].i.enabled = true;
+	find_conflicts(list);
+	return ERR_OK;
+}
+
+enum err
+instances_probe(const struct instances *list, const char *dir, struct entry *e,
+    struct why *why)
+{
+	struct reader_target t = {.dir = dir, .index = (uint32_t)list->n};
+	enum err err;
+
+	memset(e, 0, sizeof(*e));
+	if (defaults.len > 0)
+		t.defaults = &defaults;
+	err = reader_run(reader_one, &t, true, take_entry, e, why);
+	if (err == ERR_OK && e->state == ENTRY_UNKNOWN)
+		ask_postconf(e);
+	if (err == ERR_OK && e->state != ENTRY_GOOD)
+		err = why_set(why, ERR_SYNTAX, "%s", e->why);
+	return err;
+}
+
+enum err
+instances_claim(const struct instances *list, const struct instance *in,
+    const struct entry *skip, bool added, struct why *why)
+{
+	struct claims *c = new_claims(list);
+	const struct instance *owner = NULL;
+	const char *param;
+	struct entry *e;
+	enum err err;
+
+	for (e = list->v + 1; e < list->v + list->n; e++)
+		if (e != skip && e->state == ENTRY_GOOD)
+			(void)claims_add(c, &e->i, NULL);
+	if (added)
+		owner = claims_owner(c, in->dir, &param);
+	if (owner != NULL)
+		err = why_set(why, ERR_CONFLICT,
+		    "new config_directory=%s is already in use by instance "
+		    "%s, %s=%s",
+		    in->dir, owner->dir, param, in->dir);
+	else
+		err = claims_add(c, in, why);
+	claims_free(c);
+	return err;
+}
+
+const char *
+instances_label(const struct instance *i)
+{
+	return i->name[0] != '\0' ? i->name : i->dir;
+}
+
+bool
+instances_listed(const char *list, const char *word)
+{
+	const char *entry;
+	size_t n;
+
+	while ((n = site_next(&list, &entry)) > 0)
+		if (strlen(word) == n && memcmp(word, entry, n) == 0)
+			return true;
+	return false;
+}
