@@ -1,0 +1,72 @@
+# Tests: included by the Makefile.  What they link comes from one archive, so
+# that a test never has to say which objects it needs.
+
+TESTLIB = $(O)/tests/libpostmulti.a
+TESTLIB_OBJS = $(filter-out bin/main bin/policy%,$(sort $(filter bin/% \
+	      libcommon/% policy/%,$(foreach p,$(PROGRAMS),$($(p)_OBJS)))))
+
+TOOLS   = $(patsubst tests/tools/%.c,$(O)/tests/%,$(filter-out \
+	      tests/tools/nosleep.c,$(wildcard tests/tools/*.c))) \
+	  $(O)/tests/nosleep.so
+UNITS   = $(patsubst tests/unit/%.c,$(O)/tests/%,$(wildcard tests/unit/*.c))
+
+tools: $(TOOLS)
+.SECONDARY: $(UNITS:%=%.o) $(TOOLS:%=%.o)
+
+$(TESTLIB): $(TESTLIB_OBJS:%=$(O)/%.o)
+	@mkdir -p $(@D)
+	rm -f $@
+	ar rcs $@ $^
+
+$(O)/tests/%.o: tests/tools/%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(O)/tests/%.o: tests/unit/%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(O)/tests/%.so: tests/tools/%.c
+	@mkdir -p $(@D)
+	$(CC) -D_GNU_SOURCE -std=gnu11 -O2 -Wall -Wextra -fPIC -shared -o $@ $<
+
+$(O)/tests/test_%: $(O)/tests/test_%.o $(TESTLIB)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+
+$(O)/tests/%: $(O)/tests/%.o $(TESTLIB)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+# --- make check ---------------------------------------------------------------
+
+check: ## all tests; last line: N passed, N failed, N skipped
+	tests/deps
+	$(MAKE) all tools $(UNITS)
+	BUILD='$(O)' tests/run $(UNITS) tests/golden/run tests/lines \
+	    $(wildcard tests/differential/*.py tests/e2e/*.sh)
+
+# --- make lint -----------------------------------------------------------------
+
+SOURCES = $(wildcard bin/*.[ch] helpers/*.[ch] libcommon/*.[ch] policy/*.[ch] \
+	      tests/tools/*.[ch] tests/unit/*.[ch])
+SCRIPTS = .ci/run helpers/install tests/deps tests/demo tests/run tests/lines \
+	      tests/include-direction tests/hardened \
+	      tests/golden/run tests/host/enter $(wildcard tests/host/*.sh \
+	      tests/e2e/*.sh)
+
+lint: ## compilers without a warning, formats, static analysis, ELF hardening
+	tests/deps
+	$(MAKE) O=$(O)/gcc CC=gcc WERROR=-Werror all tools
+	$(MAKE) O=$(O)/clang CC=clang WERROR=-Werror all tools
+	clang-format --dry-run -Werror $(SOURCES)
+	cppcheck --quiet --error-exitcode=1 --inline-suppr \
+	    --enable=warning,performance,portability \
+	    --suppress=missingIncludeSystem -Ilibcommon -Ipolicy -Ibin \
+	    -Ihelpers bin helpers libcommon policy
+	printf '%s\n' -std=gnu11 $(subst -iquote ,-iquote $(CURDIR)/,$(DEFINES)) \
+	    > $(O)/compile_flags.txt
+	printf '%s\n' helpers/*.c libcommon/*.c policy/*.c bin/*.c | xargs -n 6 \
+	    -P "$$(nproc)" clang-tidy --quiet -p $(O) --warnings-as-errors='*'
+	shellcheck -x -P SCRIPTDIR -S warning $(SCRIPTS)
+	mandoc -Tlint -Wwarning man/*.[158]
+	tests/include-direction
+	tests/hardened $(PROGRAMS:%=$(O)/gcc/%)
