@@ -62,15 +62,15 @@ postmulti-policy_OBJS = $(READ_OBJS) $(POLICY_OBJS) $(DROP_OBJS) \
 postmulti-judge_OBJS = $(READ_OBJS) $(POLICY_OBJS) $(DROP_OBJS) \
 	      $(FRAME_OBJS) libcommon/caller libcommon/lock \
 	      libcommon/record libcommon/record_read helpers/channel \
-	      helpers/judge helpers/judge_config helpers/judge_dirs \
-	      helpers/judge_exec helpers/target helpers/trust helpers/files
+	      $(patsubst %.c,%,$(wildcard helpers/judge/*.c))
 
 # Set-uid: no parser in here.
 HELPER_OBJS = libcommon/err libcommon/path libcommon/name $(DROP_OBJS) \
 	      libcommon/proto libcommon/startup libcommon/caller \
 	      libcommon/log libcommon/lock libcommon/record policy/action \
 	      helpers/helper helpers/channel
-postmulti-config_OBJS = $(HELPER_OBJS) libcommon/edit helpers/config
+postmulti-config_OBJS = $(HELPER_OBJS) libcommon/edit helpers/config \
+	      helpers/cffile
 postmulti-dirs_OBJS = $(HELPER_OBJS) helpers/dirs helpers/dirs_make \
 	      helpers/dirs_clear helpers/cleaner
 postmulti-exec_OBJS = $(HELPER_OBJS) helpers/exec

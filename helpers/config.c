@@ -9,7 +9,6 @@
 #include <sys/capability.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/xattr.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -18,45 +17,15 @@
 
 #include <bsd/string.h>
 
-#include "edit.h"
-#include "helper.h"
-#include "lock.h"
+#include "cffile.h"
 
 static const cap_value_t caps[] = {CAP_CHOWN};
 
-/* A .cf file under edit: its directory, and the lock that is also the new
- * file until it is renamed. */
-struct target {
-	const struct where *where;
-	int dir, lock;
-	struct stat st; /* main.cf before, for owner and mode */
-	char label[PATH_SIZE + 16];
-};
-
-static struct target primary = {.dir = -1, .lock = -1};
-static struct target instance = {.dir = -1, .lock = -1};
+static struct cffile primary = {.dir = -1, .lock = -1};
+static struct cffile instance = {.dir = -1, .lock = -1};
 static int meta = -1;
-static char old[MAINCF_MAX], new[MAINCF_MAX + 65536];
 
 /* --- before the locks ---------------------------------------------------- */
-
-static enum err
-open_target(struct actor *a, struct target *t, const struct where *w,
-    struct why *why)
-{
-	enum err e;
-
-	t->where = w;
-	(void)snprintf(t->label, sizeof(t->label), "%s/main.cf", w->path);
-	if ((e = helper_open(a, w, &t->dir, why)) != ERR_OK)
-		return e;
-	if (fstatat(t->dir, "main.cf", &t->st, AT_SYMLINK_NOFOLLOW) == -1) {
-		if (errno != ENOENT)
-			return why_errno(why, "stat %s", t->label);
-		t->st = (struct stat){.st_mode = S_IFREG | 0644};
-	}
-	return ERR_OK;
-}
 
 static bool
 same_place(const struct where *x, const struct where *y)
@@ -143,11 +112,11 @@ prepare(struct actor *a, struct why *why)
 
 	if (a->v.op == OP_READ) /* all was said in the verdict */
 		return confine(a, why);
-	if ((e = open_target(a, &primary, &a->v.primary, why)) != ERR_OK)
+	if ((e = cffile_open(a, &primary, &a->v.primary, why)) != ERR_OK)
 		return e;
 	/* An instance whose directory is gone can still be deregistered. */
 	if (a->v.config.ino != 0 && !same_place(&a->v.config, &a->v.primary) &&
-	    (e = open_target(a, &instance, &a->v.config, why)) != ERR_OK)
+	    (e = cffile_open(a, &instance, &a->v.config, why)) != ERR_OK)
 		return e;
 	if (a->v.op == OP_INSTALL &&
 	    (e = path_open_dir(a->v.meta, !a->caller->root, &meta, why)) !=
@@ -159,34 +128,11 @@ prepare(struct actor *a, struct why *why)
 /* --- locks --------------------------------------------------------------- */
 
 static enum err
-lock_target(struct actor *a, struct target *t, struct why *why)
-{
-	char label[sizeof(t->label) + 8];
-
-	if (t->dir == -1)
-		return ERR_OK;
-	(void)snprintf(label, sizeof(label), "%s.tmp", t->label);
-	return lock_take(t->dir, "main.cf.tmp", label, &a->deadline, &t->lock,
-	    why);
-}
-
-static enum err
 lock(struct actor *a, struct why *why)
 {
-	enum err e = lock_target(a, &primary, why);
+	enum err e = cffile_lock(a, &primary, why);
 
-	return e != ERR_OK ? e : lock_target(a, &instance, why);
-}
-
-static void
-unlock_target(struct target *t)
-{
-	/* Not renamed: nothing was to be changed, or it failed. */
-	if (t->lock != -1) {
-		(void)unlinkat(t->dir, "main.cf.tmp", 0);
-		(void)close(t->lock);
-	}
-	t->lock = -1;
+	return e != ERR_OK ? e : cffile_lock(a, &instance, why);
 }
 
 static enum err
@@ -194,108 +140,14 @@ release(struct actor *a, struct why *why)
 {
 	(void)a;
 	(void)why;
-	unlock_target(&instance);
-	unlock_target(&primary);
+	cffile_unlock(&instance);
+	cffile_unlock(&primary);
 	return ERR_OK;
-}
-
-/* --- editing ------------------------------------------------------------- */
-
-static enum err
-read_file(int dir, const char *name, const char *label, char *buf, size_t size,
-    size_t *len, struct why *why)
-{
-	enum err e;
-	int fd;
-
-	if ((e = path_open_file(dir, name, label, false, &fd, why)) != ERR_OK)
-		return e;
-	e = path_slurp(fd, label, buf, size, len, why);
-	(void)close(fd);
-	return e;
-}
-
-static bool
-write_all(int fd, const char *buf, size_t len)
-{
-	ssize_t n;
-
-	for (; len > 0; buf += n, len -= (size_t)n) {
-		n = write(fd, buf, len);
-		if (n == -1 && errno == EINTR)
-			n = 0;
-		else if (n <= 0)
-			return false;
-	}
-	return true;
-}
-
-/* What postconf(1) loses and we keep: ACL and security label. */
-static enum err
-keep_attributes(const struct target *t, struct why *why)
-{
-	static const char *const names[] = {
-	    "system.posix_acl_access", "security.selinux"};
-	char value[4096];
-	enum err e = ERR_OK;
-	ssize_t n;
-	size_t i;
-	int fd = path_open_at(t->dir, "main.cf", O_RDONLY, 0);
-
-	for (i = 0; fd != -1 && i < 2 && e == ERR_OK; i++) {
-		n = fgetxattr(fd, names[i], value, sizeof(value));
-		if (n > 0 &&
-		    fsetxattr(t->lock, names[i], value, (size_t)n, 0) == -1)
-			e = why_errno(why, "%s: keep %s", t->label, names[i]);
-	}
-	if (fd != -1)
-		(void)close(fd);
-	return e;
-}
-
-/* The locked main.cf.tmp becomes the file called name. */
-static enum err
-land(struct target *t, const char *name, const char *buf, size_t len,
-    struct why *why)
-{
-	enum err e;
-
-	if (ftruncate(t->lock, 0) == -1 || lseek(t->lock, 0, SEEK_SET) == -1 ||
-	    !write_all(t->lock, buf, len))
-		return why_errno(why, "write %s.tmp", t->label);
-	if (fchown(t->lock, t->st.st_uid, t->st.st_gid) == -1 ||
-	    fchmod(t->lock, t->st.st_mode & 0777) == -1)
-		return why_errno(why, "%s: keep owner and mode", t->label);
-	if ((e = keep_attributes(t, why)) != ERR_OK)
-		return e;
-	if (fsync(t->lock) == -1 ||
-	    renameat(t->dir, "main.cf.tmp", t->dir, name) == -1 ||
-	    fsync(t->dir) == -1)
-		return why_errno(why, "%s: replace", t->label);
-	(void)close(t->lock);
-	t->lock = -1;
-	return ERR_OK;
-}
-
-static enum err
-edit_target(struct target *t, const struct edit *edits, size_t n,
-    struct why *why)
-{
-	size_t len, newlen;
-	enum err e;
-
-	if (n == 0)
-		return ERR_OK;
-	e = read_file(t->dir, "main.cf", t->label, old, sizeof(old), &len, why);
-	if (e == ERR_OK)
-		e = edit_apply(old, len, edits, n, new, sizeof(new), &newlen,
-		    why);
-	return e != ERR_OK ? e : land(t, "main.cf", new, newlen, why);
 }
 
 /* --- steps --------------------------------------------------------------- */
 
-static struct target *
+static struct cffile *
 the_instance(void)
 {
 	return instance.dir != -1 ? &instance : &primary;
@@ -309,7 +161,7 @@ act_init(struct actor *a, struct why *why)
 	    {"multi_instance_enable", "yes"},
 	};
 
-	return edit_target(&primary, edits, 2, why);
+	return cffile_edit(&primary, edits, 2, why);
 }
 
 static enum err
@@ -326,7 +178,7 @@ act_enable(struct actor *a, struct why *why)
 	const struct edit edit = {
 	    "multi_instance_enable", a->v.op == OP_ENABLE ? "yes" : "no"};
 
-	return edit_target(the_instance(), &edit, 1, why);
+	return cffile_edit(the_instance(), &edit, 1, why);
 }
 
 /* New names, as far as the verdict has them and they may stand in main.cf. */
@@ -366,7 +218,7 @@ act_assign(struct actor *a, struct why *why)
 
 	if ((e = name_edits(&a->v, edits, &n, why)) != ERR_OK)
 		return e;
-	return edit_target(the_instance(), edits, n, why);
+	return cffile_edit(the_instance(), edits, n, why);
 }
 
 static enum err
@@ -381,7 +233,7 @@ edit_lists(struct actor *a, struct why *why)
 	if (a->v.set_alt)
 		edits[n++] =
 		    (struct edit){"alternate_config_directories", a->alt};
-	return edit_target(&primary, edits, n, why);
+	return cffile_edit(&primary, edits, n, why);
 }
 
 static enum err
@@ -428,10 +280,11 @@ struct cloned {
 static enum err
 clone_shared(struct cloned *c, struct why *why)
 {
+	static char old[CFFILE_MAX];
 	size_t i, len;
 	enum err e;
 
-	e = read_file(primary.dir, "main.cf", primary.label, old, sizeof(old),
+	e = cffile_read(primary.dir, "main.cf", primary.label, old, sizeof(old),
 	    &len, why);
 	if (e != ERR_OK)
 		return e;
@@ -452,6 +305,7 @@ clone_shared(struct cloned *c, struct why *why)
 static enum err
 act_install(struct actor *a, struct why *why)
 {
+	static char old[CFFILE_MAX], new[CFFILE_MAX];
 	static struct cloned c;
 	const struct verdict *v = &a->v;
 	size_t len, newlen;
@@ -474,17 +328,18 @@ act_install(struct actor *a, struct why *why)
 		c.edits[c.n++] =
 		    (struct edit){"multi_instance_group", v->group};
 	instance.st = (struct stat){.st_mode = S_IFREG | 0644};
-	if ((e = read_file(meta, "main.cf.proto", "main.cf.proto", old,
+	if ((e = cffile_read(meta, "main.cf.proto", "main.cf.proto", old,
 		 sizeof(old), &len, why)) != ERR_OK ||
 	    (e = edit_apply(old, len, c.edits, c.n, new, sizeof(new), &newlen,
 		 why)) != ERR_OK ||
-	    (e = land(&instance, "main.cf", new, newlen, why)) != ERR_OK ||
-	    (e = lock_target(a, &instance, why)) != ERR_OK ||
-	    (e = read_file(meta, "master.cf.proto", "master.cf.proto", old,
+	    (e = cffile_land(&instance, "main.cf", new, newlen, why)) !=
+		ERR_OK ||
+	    (e = cffile_lock(a, &instance, why)) != ERR_OK ||
+	    (e = cffile_read(meta, "master.cf.proto", "master.cf.proto", old,
 		 sizeof(old), &len, why)) != ERR_OK)
 		return e;
 	/* Last: once it is there the instance is complete. */
-	return land(&instance, "master.cf", old, len, why);
+	return cffile_land(&instance, "master.cf", old, len, why);
 }
 
 static actor_fn *const acts[OP_COUNT] = {

@@ -46,7 +46,7 @@ check: ## all tests; last line: N passed, N failed, N skipped
 
 # --- make lint -----------------------------------------------------------------
 
-SOURCES = $(wildcard bin/*.[ch] helpers/*.[ch] libcommon/*.[ch] policy/*.[ch] \
+SOURCES = $(wildcard bin/*.[ch] helpers/*.[ch] helpers/judge/*.[ch] libcommon/*.[ch] policy/*.[ch] \
 	      tests/tools/*.[ch] tests/unit/*.[ch])
 SCRIPTS = .ci/run helpers/install tests/deps tests/demo tests/run tests/lines \
 	      tests/include-direction tests/hardened \
@@ -64,7 +64,8 @@ lint: ## compilers without a warning, formats, static analysis, ELF hardening
 	    -Ihelpers bin helpers libcommon policy
 	printf '%s\n' -std=gnu11 $(subst -iquote ,-iquote $(CURDIR)/,$(DEFINES)) \
 	    > $(O)/compile_flags.txt
-	printf '%s\n' helpers/*.c libcommon/*.c policy/*.c bin/*.c | xargs -n 6 \
+	printf '%s\n' helpers/*.c helpers/judge/*.c libcommon/*.c policy/*.c \
+	    bin/*.c | xargs -n 6 \
 	    -P "$$(nproc)" clang-tidy --quiet -p $(O) --warnings-as-errors='*'
 	shellcheck -x -P SCRIPTDIR -S warning $(SCRIPTS)
 	mandoc -Tlint -Wwarning man/*.[158]

@@ -86,7 +86,7 @@ judge_toggle(struct judge *j, struct verdict *v, struct why *why, bool enable)
 	if ((e = target_find(j, &j->frame.sel, &s, v, why)) != ERR_OK)
 		return e;
 	o = object_of(&s.in);
-	if ((e = target_allow(j, enable ? ACTION_ENABLE : ACTION_DISABLE, &o, v,
+	if ((e = permit_allow(j, enable ? ACTION_ENABLE : ACTION_DISABLE, &o, v,
 		 why)) != ERR_OK)
 		return e;
 	/* The way back after the primary itself was disabled. */
@@ -139,7 +139,7 @@ judge_assign(struct judge *j, struct verdict *v, struct why *why)
 	to.primary = s.in.primary;
 	(void)strlcpy(v->new_name, f->name, sizeof(v->new_name));
 	(void)strlcpy(v->new_group, f->group, sizeof(v->new_group));
-	if ((e = target_change(j, ACTION_ASSIGN, &from, &to, v, why)) !=
+	if ((e = permit_change(j, ACTION_ASSIGN, &from, &to, v, why)) !=
 		ERR_OK ||
 	    (e = target_ready(j, why)) != ERR_OK)
 		return e;
@@ -147,7 +147,7 @@ judge_assign(struct judge *j, struct verdict *v, struct why *why)
 	    strcmp(to.group, s.in.group) == 0;
 	if ((e = trust_check(j, &s, why)) != ERR_OK)
 		return e;
-	return target_unique(j, s.in.dir, to.name, &none, why);
+	return fresh_unique(j, s.in.dir, to.name, &none, why);
 }
 
 /*
@@ -203,7 +203,7 @@ judge_deregister(struct judge *j, struct verdict *v, struct why *why)
 	if ((e = target_find(j, &j->frame.sel, &s, v, why)) != ERR_OK)
 		return e;
 	o = object_of(&s.in);
-	if ((e = target_allow(j, ACTION_DEPORT, &o, v, why)) != ERR_OK)
+	if ((e = permit_allow(j, ACTION_DEPORT, &o, v, why)) != ERR_OK)
 		return e;
 	if (s.in.primary)
 		return why_set(why, ERR_STATE,
@@ -234,11 +234,11 @@ judge_remove(struct judge *j, struct verdict *v, struct why *why)
 	if (e == ERR_OK && r->action != ACTION_DESTROY)
 		e = ERR_NOTFOUND;
 	if (e != ERR_OK)
-		return target_no_destroy(j, v, why);
+		return permit_no_destroy(j, v, why);
 	o.name = r->name;
 	o.group = r->group;
 	o.primary = false;
-	if ((e = target_allow(j, ACTION_DESTROY, &o, v, why)) != ERR_OK)
+	if ((e = permit_allow(j, ACTION_DESTROY, &o, v, why)) != ERR_OK)
 		return e;
 	v->primary = j->primary;
 	(void)strlcpy(v->name, r->name, sizeof(v->name));
@@ -267,12 +267,12 @@ begun(struct judge *j, struct verdict *v, struct why *why)
 	enum err e;
 	size_t i;
 
-	if ((e = target_derive(j, &asked, why)) != ERR_OK)
+	if ((e = fresh_derive(j, &asked, why)) != ERR_OK)
 		return e;
 	/* What is open is nobody's business who may not go on with it. */
 	to = (struct object){asked.name, asked.group, false};
-	if (target_allow(j, ACTION_IMPORT, &to, v, why) != ERR_OK &&
-	    (e = target_allow(j, ACTION_CREATE, &to, v, why)) != ERR_OK)
+	if (permit_allow(j, ACTION_IMPORT, &to, v, why) != ERR_OK &&
+	    (e = permit_allow(j, ACTION_CREATE, &to, v, why)) != ERR_OK)
 		return e;
 	if ((e = target_record(asked.config.path, r, why)) != ERR_OK)
 		return why_set(why, e == ERR_NOTFOUND ? ERR_CONFLICT : e,
@@ -288,7 +288,7 @@ begun(struct judge *j, struct verdict *v, struct why *why)
 	to = (struct object){r->name, r->group, false};
 	from = (struct object){r->name, "", false};
 	(void)strlcpy(v->config.path, r->config.path, PATH_SIZE);
-	if ((e = target_change(j, r->action, &from, &to, v, why)) != ERR_OK ||
+	if ((e = permit_change(j, r->action, &from, &to, v, why)) != ERR_OK ||
 	    (e = target_ready(j, why)) != ERR_OK)
 		return e;
 	v->primary = j->primary;
@@ -304,7 +304,7 @@ begun(struct judge *j, struct verdict *v, struct why *why)
 			    "%s: is not the directory that was made",
 			    now[i]->path);
 	}
-	return target_unique(j, r->config.path, r->name, r, why);
+	return fresh_unique(j, r->config.path, r->name, r, why);
 }
 
 static bool

@@ -8,7 +8,7 @@
 
 #include <bsd/string.h>
 
-#include "channel.h"
+#include "../channel.h"
 #include "judge.h"
 #include "lock.h"
 #include "privs.h"

@@ -149,17 +149,17 @@ judge_make(struct judge *j, struct verdict *v, struct why *why)
 	enum err e;
 	size_t i;
 
-	if ((e = target_derive(j, r, why)) != ERR_OK)
+	if ((e = fresh_derive(j, r, why)) != ERR_OK)
 		return e;
 	r->action = ACTION_CREATE;
 	adopt(j, r);
 	from = (struct object){r->name, "", false};
 	to = (struct object){r->name, r->group, false};
 	describe(j, v);
-	if ((e = target_change(j, ACTION_CREATE, &from, &to, v, why)) !=
+	if ((e = permit_change(j, ACTION_CREATE, &from, &to, v, why)) !=
 		ERR_OK ||
 	    (e = target_ready(j, why)) != ERR_OK ||
-	    (e = target_unique(j, NULL, r->name, r, why)) != ERR_OK ||
+	    (e = fresh_unique(j, NULL, r->name, r, why)) != ERR_OK ||
 	    (e = resume(j, r, why)) != ERR_OK)
 		return e;
 	for (i = 0; i < 3; i++)
@@ -181,7 +181,7 @@ judge_repair(struct judge *j, struct verdict *v, struct why *why)
 	enum err e;
 
 	/* The queue and data directories are what its main.cf says. */
-	if ((e = target_derive(j, r, why)) != ERR_OK)
+	if ((e = fresh_derive(j, r, why)) != ERR_OK)
 		return e;
 	r->action = ACTION_IMPORT;
 	(void)strlcpy(v->config.path, r->config.path, PATH_SIZE);
@@ -195,13 +195,13 @@ judge_repair(struct judge *j, struct verdict *v, struct why *why)
 		(void)strlcpy(r->group, s.in.group, sizeof(r->group));
 	from = (struct object){r->name, "", false};
 	to = (struct object){r->name, r->group, false};
-	if ((e = target_change(j, ACTION_IMPORT, &from, &to, v, why)) != ERR_OK)
+	if ((e = permit_change(j, ACTION_IMPORT, &from, &to, v, why)) != ERR_OK)
 		return e;
 	if (s.err != ERR_OK)
 		return why_set(why, s.err, "%s", s.why.text);
 	if ((e = target_ready(j, why)) != ERR_OK ||
 	    (e = trust_check(j, &s, why)) != ERR_OK ||
-	    (e = target_unique(j, NULL, r->name, r, why)) != ERR_OK)
+	    (e = fresh_unique(j, NULL, r->name, r, why)) != ERR_OK)
 		return e;
 	/* Missing ones are made; for a delegate they must be where they are
 	 * expected, and are checked again by the actor. */
@@ -269,7 +269,7 @@ begin_destroy(struct judge *j, const struct seen *s, struct record *r,
 		*r = open;
 	else if (e != ERR_NOTFOUND)
 		return e;
-	return target_unique(j, s->in.dir, "", r, why);
+	return fresh_unique(j, s->in.dir, "", r, why);
 }
 
 /* The instance, or what is left of it. */
@@ -289,12 +289,12 @@ find_destroyed(struct judge *j, struct verdict *v, bool listed, struct why *why)
 	    r->action == ACTION_DESTROY)
 		o = (struct object){r->name, r->group, false};
 	else
-		return e == ERR_NOTFOUND ? target_no_destroy(j, v, why) : e;
+		return e == ERR_NOTFOUND ? permit_no_destroy(j, v, why) : e;
 	if ((e == ERR_OK) && !listed)
 		return why_set(why, ERR_STATE,
 		    "%s: is still on the list of instances", s.in.dir);
 	listed = e == ERR_OK;
-	if ((e = target_allow(j, ACTION_DESTROY, &o, v, why)) != ERR_OK ||
+	if ((e = permit_allow(j, ACTION_DESTROY, &o, v, why)) != ERR_OK ||
 	    (e = target_ready(j, why)) != ERR_OK)
 		return e;
 	if (listed && (e = begin_destroy(j, &s, r, why)) != ERR_OK)

@@ -141,8 +141,8 @@ selects(const struct selector *sel, const char *name, const struct where *w)
 }
 
 /* How messages call what a selector names. */
-static const char *
-selector_label(const struct selector *sel)
+const char *
+target_label(const struct selector *sel)
 {
 	if (sel->dir[0] != '\0')
 		return sel->dir;
@@ -207,7 +207,7 @@ target_find(struct judge *j, const struct selector *sel, struct seen *s,
 		return ERR_OK;
 	}
 	return why_set(why, ERR_NOTFOUND, "No instance named %s%s%s",
-	    selector_label(sel),
+	    target_label(sel),
 	    q.unread.text[0] != '\0' ? "; one could not be read: " : "",
 	    q.unread.text);
 }
@@ -257,137 +257,6 @@ target_record(const char *config, struct record *r, struct why *why)
 	return e;
 }
 
-/* --- policy -------------------------------------------------------------- */
-
-static const char *
-label(const struct object *o)
-{
-	return o->primary      ? "the primary instance" :
-	    o->name[0] != '\0' ? o->name :
-				 "an instance without a name";
-}
-
-enum err
-target_allow(struct judge *j, enum action action, const struct object *o,
-    struct verdict *v, struct why *why)
-{
-	const struct rule *by = NULL;
-
-	v->action = action;
-	v->rule[0] = '\0';
-	if (j->caller->root) {
-		(void)strlcpy(v->rule, "root", sizeof(v->rule));
-		return ERR_OK;
-	}
-	if (policy_permits(&j->policy, &j->subject, action, o, &by)) {
-		policy_rule_place(&j->policy, by, v->rule, sizeof(v->rule));
-		return ERR_OK;
-	}
-	if (by != NULL)
-		policy_rule_place(&j->policy, by, v->rule, sizeof(v->rule));
-	return why_set(why, ERR_DENIED,
-	    by != NULL ? "refused by %s: %s may not %s %s" :
-			 "refused: no rule permits%s %s to %s %s",
-	    v->rule, j->caller->name[0] != '\0' ? j->caller->name : "this uid",
-	    action_name(action), label(o));
-}
-
-enum err
-target_no_destroy(struct judge *j, struct verdict *v, struct why *why)
-{
-	struct object o = {j->frame.sel.name, "", false};
-	enum err e = target_allow(j, ACTION_DESTROY, &o, v, why);
-
-	return e != ERR_OK ?
-	    e :
-	    why_set(why, ERR_NOTFOUND,
-		"No instance named %s, and no destroy of it was begun",
-		selector_label(&j->frame.sel));
-}
-
-static size_t
-has_prefix(const char *name, const char *prefix)
-{
-	return strncmp(name, prefix, strlen(prefix)) == 0;
-}
-
-struct count {
-	struct judge *j;
-	const char *prefix, *self;
-	size_t n;
-};
-
-static int
-count_instance(void *ctx, const struct seen *s)
-{
-	struct count *c = ctx;
-
-	if (strcmp(s->in.dir, c->self) != 0)
-		c->n += has_prefix(s->in.name, c->prefix);
-	return 0;
-}
-
-/* A record that is also on the list was counted there. */
-static int
-count_record(void *ctx, const struct record *r)
-{
-	struct count *c = ctx;
-	const char *pos = c->j->list, *entry;
-	size_t n;
-
-	if (strcmp(r->config.path, c->self) == 0)
-		return 0;
-	while ((n = site_next(&pos, &entry)) > 0)
-		if (strncmp(entry, r->config.path, n) == 0 &&
-		    r->config.path[n] == '\0')
-			return 0;
-	c->n += has_prefix(r->name, c->prefix);
-	return 0;
-}
-
-struct limit_ctx {
-	struct judge *j;
-	const char *self, *name;
-};
-
-static size_t
-count_prefix(void *ctx, const char *prefix)
-{
-	struct limit_ctx *l = ctx;
-	struct count c = {l->j, prefix, l->self, 0};
-	int dir;
-
-	(void)target_each(l->j, count_instance, &c);
-	if (record_open_existing(&dir, NULL) == ERR_OK) {
-		(void)record_each(dir, count_record, &c);
-		(void)close(dir);
-	}
-	return c.n + has_prefix(l->name, prefix);
-}
-
-enum err
-target_change(struct judge *j, enum action action, const struct object *from,
-    const struct object *to, struct verdict *v, struct why *why)
-{
-	struct limit_ctx l = {j, v->config.path, to->name};
-	enum err e;
-
-	/* What is made anew has to be permitted as it will be; what exists
-	 * also as it is. */
-	if ((action == ACTION_ASSIGN &&
-		(e = target_allow(j, action, from, v, why)) != ERR_OK) ||
-	    (e = target_allow(j, action, to, v, why)) != ERR_OK ||
-	    j->caller->root)
-		return e;
-	e = policy_may_change(&j->policy, &j->subject, action, from, to, why);
-	/* Who keeps the name makes no instance more. */
-	if (e != ERR_OK ||
-	    (action == ACTION_ASSIGN && strcmp(from->name, to->name) == 0))
-		return e;
-	return policy_limits(&j->policy, &j->subject, action, to, count_prefix,
-	    &l, why);
-}
-
 enum err
 target_ready(struct judge *j, struct why *why)
 {
@@ -400,120 +269,4 @@ target_ready(struct judge *j, struct why *why)
 		    "multi_instance_enable!=yes, run 'postmulti -e init' "
 		    "first.");
 	return ERR_OK;
-}
-
-/* --- new instances ------------------------------------------------------- */
-
-/* The sibling of one of the primary's directories. */
-static bool
-sibling(const char *of, const char *name, char *out)
-{
-	char parent[PATH_SIZE];
-	int n;
-
-	(void)path_split(of, parent);
-	n = snprintf(out, PATH_SIZE, "%s%s%s", parent,
-	    parent[1] == '\0' ? "" : "/", name);
-	return n < PATH_SIZE && path_is_clean(out);
-}
-
-enum err
-target_derive(struct judge *j, struct record *r, struct why *why)
-{
-	const struct frame *f = &j->frame;
-	const struct {
-		const char *given, *of;
-		char *out;
-	} dirs[] = {
-	    {f->config, j->primary.path, r->config.path},
-	    {f->queue, j->site.primary.queue, r->queue.path},
-	    {f->data, j->site.primary.data, r->data.path},
-	};
-	size_t i;
-
-	memset(r, 0, sizeof(*r));
-	r->uid = j->caller->uid;
-	if (strcmp(f->name, "-") != 0)
-		(void)strlcpy(r->name, f->name, sizeof(r->name));
-	if (strcmp(f->group, "-") != 0)
-		(void)strlcpy(r->group, f->group, sizeof(r->group));
-	for (i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
-		if (dirs[i].given[0] != '\0')
-			(void)strlcpy(dirs[i].out, dirs[i].given, PATH_SIZE);
-		else if (r->name[0] == '\0' ||
-		    !sibling(dirs[i].of, r->name, dirs[i].out))
-			return why_set(why, ERR_SYNTAX,
-			    "a new instance needs a name%s",
-			    j->caller->root ? " or its directories" : "");
-	}
-	return ERR_OK;
-}
-
-struct unique {
-	struct judge *j;
-	const char *self, *name;
-	const struct record *r;
-	struct why *why;
-	enum err err;
-};
-
-static bool
-same_dir(const struct where *w, const char *path)
-{
-	struct stat st;
-
-	if (strcmp(w->path, path) == 0)
-		return true;
-	/* Two names for one directory: for identity links are followed. */
-	return w->ino != 0 && stat(path, &st) == 0 && st.st_dev == w->dev &&
-	    st.st_ino == w->ino;
-}
-
-static enum err
-in_use(struct why *why, const char *what, const char *value,
-    const struct instance *by)
-{
-	return why_set(why, ERR_CONFLICT,
-	    "new %s=%s is already in use by instance %s=%s", what, value,
-	    "config_directory", by->dir);
-}
-
-static int
-collide(void *ctx, const struct seen *s)
-{
-	struct unique *u = ctx;
-	const struct instance *in = &s->in;
-	const struct {
-		const char *what;
-		const struct where *w;
-	} dirs[] = {{"config_directory", &u->r->config},
-	    {"queue_directory", &u->r->queue}, {"data_directory", &u->r->data}};
-	size_t i;
-
-	if (u->self != NULL && strcmp(in->dir, u->self) == 0)
-		return 0;
-	if (s->err == ERR_OK && u->name[0] != '\0' &&
-	    strcmp(in->name, u->name) == 0)
-		u->err = in_use(u->why, "multi_instance_name", u->name, in);
-	for (i = 0; i < 3 && u->err == ERR_OK; i++)
-		if (dirs[i].w->path[0] != '\0' &&
-		    (same_dir(dirs[i].w, in->dir) ||
-			(s->err == ERR_OK &&
-			    (same_dir(dirs[i].w, in->queue) ||
-				same_dir(dirs[i].w, in->data)))))
-			u->err =
-			    in_use(u->why, dirs[i].what, dirs[i].w->path, in);
-	return u->err != ERR_OK;
-}
-
-enum err
-target_unique(struct judge *j, const char *self, const char *name,
-    const struct record *r, struct why *why)
-{
-	struct unique u = {j, self, name, r, why, ERR_OK};
-	struct seen primary = {.in = j->site.primary};
-
-	if (collide(&u, &primary) == 0)
-		(void)target_each(j, collide, &u);
-	return u.err;
 }

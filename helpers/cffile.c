@@ -1,0 +1,158 @@
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "cffile.h"
+#include "lock.h"
+
+static char old[CFFILE_MAX], new[CFFILE_MAX];
+
+enum err
+cffile_open(struct actor *a, struct cffile *t, const struct where *w,
+    struct why *why)
+{
+	enum err e;
+
+	t->where = w;
+	(void)snprintf(t->label, sizeof(t->label), "%s/main.cf", w->path);
+	if ((e = helper_open(a, w, &t->dir, why)) != ERR_OK)
+		return e;
+	if (fstatat(t->dir, "main.cf", &t->st, AT_SYMLINK_NOFOLLOW) == -1) {
+		if (errno != ENOENT)
+			return why_errno(why, "stat %s", t->label);
+		t->st = (struct stat){.st_mode = S_IFREG | 0644};
+	}
+	return ERR_OK;
+}
+
+enum err
+cffile_lock(struct actor *a, struct cffile *t, struct why *why)
+{
+	char label[sizeof(t->label) + 8];
+	struct stat st;
+	enum err e;
+
+	if (t->dir == -1)
+		return ERR_OK;
+	(void)snprintf(label, sizeof(label), "%s.tmp", t->label);
+	e = lock_take(t->dir, "main.cf.tmp", label, &a->deadline, &t->lock,
+	    why);
+	if (e != ERR_OK ||
+	    fstatat(t->dir, "main.cf", &st, AT_SYMLINK_NOFOLLOW) == -1)
+		return e;
+	/* The filter permits the owner and group it had before. */
+	if (st.st_uid != t->st.st_uid || st.st_gid != t->st.st_gid)
+		return why_set(why, ERR_BUSY,
+		    "%s: its owner was changed meanwhile, run the command "
+		    "again",
+		    t->label);
+	t->st = st;
+	return ERR_OK;
+}
+
+void
+cffile_unlock(struct cffile *t)
+{
+	/* Not renamed: nothing was to be changed, or it failed. */
+	if (t->lock != -1) {
+		(void)unlinkat(t->dir, "main.cf.tmp", 0);
+		(void)close(t->lock);
+	}
+	t->lock = -1;
+}
+
+enum err
+cffile_read(int dir, const char *name, const char *label, char *buf,
+    size_t size, size_t *len, struct why *why)
+{
+	enum err e;
+	int fd;
+
+	if ((e = path_open_file(dir, name, label, false, &fd, why)) != ERR_OK)
+		return e;
+	e = path_slurp(fd, label, buf, size, len, why);
+	(void)close(fd);
+	return e;
+}
+
+static bool
+write_all(int fd, const char *buf, size_t len)
+{
+	ssize_t n;
+
+	for (; len > 0; buf += n, len -= (size_t)n) {
+		n = write(fd, buf, len);
+		if (n == -1 && errno == EINTR)
+			n = 0;
+		else if (n <= 0)
+			return false;
+	}
+	return true;
+}
+
+/* What postconf(1) loses and we keep: ACL and security label. */
+static enum err
+keep_attributes(const struct cffile *t, struct why *why)
+{
+	static const char *const names[] = {
+	    "system.posix_acl_access", "security.selinux"};
+	char value[4096];
+	enum err e = ERR_OK;
+	ssize_t n;
+	size_t i;
+	int fd = path_open_at(t->dir, "main.cf", O_RDONLY, 0);
+
+	for (i = 0; fd != -1 && i < 2 && e == ERR_OK; i++) {
+		n = fgetxattr(fd, names[i], value, sizeof(value));
+		if (n > 0 &&
+		    fsetxattr(t->lock, names[i], value, (size_t)n, 0) == -1)
+			e = why_errno(why, "%s: keep %s", t->label, names[i]);
+	}
+	if (fd != -1)
+		(void)close(fd);
+	return e;
+}
+
+/* The locked main.cf.tmp becomes the file called name. */
+enum err
+cffile_land(struct cffile *t, const char *name, const char *buf, size_t len,
+    struct why *why)
+{
+	enum err e;
+
+	if (ftruncate(t->lock, 0) == -1 || lseek(t->lock, 0, SEEK_SET) == -1 ||
+	    !write_all(t->lock, buf, len))
+		return why_errno(why, "write %s.tmp", t->label);
+	if (fchown(t->lock, t->st.st_uid, t->st.st_gid) == -1 ||
+	    fchmod(t->lock, t->st.st_mode & 0777) == -1)
+		return why_errno(why, "%s: keep owner and mode", t->label);
+	if ((e = keep_attributes(t, why)) != ERR_OK)
+		return e;
+	if (fsync(t->lock) == -1 ||
+	    renameat(t->dir, "main.cf.tmp", t->dir, name) == -1 ||
+	    fsync(t->dir) == -1)
+		return why_errno(why, "%s: replace", t->label);
+	(void)close(t->lock);
+	t->lock = -1;
+	return ERR_OK;
+}
+
+enum err
+cffile_edit(struct cffile *t, const struct edit *edits, size_t n,
+    struct why *why)
+{
+	size_t len, newlen;
+	enum err e;
+
+	if (n == 0)
+		return ERR_OK;
+	e = cffile_read(t->dir, "main.cf", t->label, old, sizeof(old), &len,
+	    why);
+	if (e == ERR_OK)
+		e = edit_apply(old, len, edits, n, new, sizeof(new), &newlen,
+		    why);
+	return e != ERR_OK ? e : cffile_land(t, "main.cf", new, newlen, why);
+}

@@ -1,0 +1,116 @@
+#ifndef POSTMULTI_JUDGE_H
+#define POSTMULTI_JUDGE_H
+
+/*
+ * postmulti-judge: reads the frame, the policy and main.cf files, decides,
+ * and can do nothing.  Each helper starts one for each request.
+ */
+
+#include "../verdict.h"
+#include "caller.h"
+#include "err.h"
+#include "maincf.h"
+
+/* One listed instance as found on disk.  err tells what is wrong with it:
+ * then only in.dir and, when the directory exists, config are known. */
+struct seen {
+	enum err err;
+	struct why why;
+	struct instance in;
+	struct where config;
+};
+
+struct judge {
+	const struct caller *caller;
+	struct subject subject;
+	struct frame frame;
+	struct policy policy;
+	struct defaults defaults;
+	struct site site;
+	struct where primary; /* its configuration directory */
+	struct maincf primary_cf, cf;
+	char primary_text[MAINCF_MAX], text[MAINCF_MAX];
+	char list[LIST_MAX], alt[LIST_MAX];         /* as they are */
+	char new_list[LIST_MAX], new_alt[LIST_MAX]; /* as they shall be */
+	bool no_landlock;                           /* this kernel has none */
+};
+
+typedef enum err judge_fn(struct judge *, struct verdict *, struct why *);
+
+/* By enum op; a helper's frames reach its own only. */
+extern judge_fn *const config_judges[OP_COUNT];
+extern judge_fn *const dirs_judges[OP_COUNT];
+extern judge_fn *const exec_judges[OP_COUNT];
+
+/* --- target.c: the instance a request is about --------------------------- */
+
+/* Reads defaults, the primary's main.cf and the lists into *j. */
+enum err target_site(struct judge *j, struct why *why);
+
+/* ERR_STATE unless `postmulti -e init` was done. */
+enum err target_ready(struct judge *j, struct why *why);
+
+/* Finds the listed instance a selector names and fills the verdict's
+ * instance part; seen->in.primary for the primary.  ERR_NOTFOUND. */
+enum err target_find(struct judge *j, const struct selector *, struct seen *,
+    struct verdict *, struct why *why);
+
+/* How messages call what a selector names. */
+const char *target_label(const struct selector *);
+
+/* Calls fn for each listed secondary, in order, until it returns non-zero. */
+int target_each(struct judge *j, int (*fn)(void *, const struct seen *),
+    void *ctx);
+
+/* Reads one instance by its directory. */
+void target_read(struct judge *j, const char *dir, struct seen *);
+
+/* The directory at a path: device and inode, 0 when there is none. */
+enum err target_where(const char *path, bool trusted, struct where *,
+    struct why *why);
+
+/* The record of an open create, import or destroy; ERR_NOTFOUND. */
+enum err target_record(const char *config, struct record *, struct why *why);
+enum err target_record_of(const struct selector *, struct record *,
+    struct why *why);
+
+/* --- permit.c: what the policy says ----------------------------------------
+ */
+
+/* Permission for an action on an instance; root always.  Fills the verdict's
+ * rule and action. */
+enum err permit_allow(struct judge *j, enum action, const struct object *,
+    struct verdict *, struct why *why);
+
+/* Permission for a change: of what is and of what will be, P8, limits. */
+enum err permit_change(struct judge *j, enum action, const struct object *from,
+    const struct object *to, struct verdict *, struct why *why);
+
+/* There is no record of a destroy: said only to who may destroy. */
+enum err permit_no_destroy(struct judge *j, struct verdict *, struct why *why);
+
+/* --- fresh.c: instances that are to be -------------------------------------
+ */
+
+/* The directories of an instance to be made: root's from the frame, a
+ * delegate's derived from the name (P9). */
+enum err fresh_derive(struct judge *j, struct record *, struct why *why);
+
+/* ERR_CONFLICT when another instance (self: its directory, NULL for none) or
+ * the primary has that name or one of these directories. */
+enum err fresh_unique(struct judge *j, const char *self, const char *name,
+    const struct record *, struct why *why);
+
+/* --- trust.c, files.c ------------------------------------------------------
+ */
+
+/* The trust walk over an instance's configuration; always ERR_OK for root. */
+enum err trust_check(struct judge *j, const struct seen *, struct why *why);
+
+/* Whether a master(8) runs on that queue directory. */
+enum err trust_running(const char *queue, bool *running, struct why *why);
+
+/* postfix-files of the meta directory, reduced to an instance's own tree. */
+enum err files_read(struct judge *j, struct verdict *, struct why *why);
+
+#endif

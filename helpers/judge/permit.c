@@ -1,0 +1,138 @@
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bsd/string.h>
+
+#include "judge.h"
+
+/* What the policy says about an action, a change and a number of instances. */
+
+static const char *
+label(const struct object *o)
+{
+	return o->primary      ? "the primary instance" :
+	    o->name[0] != '\0' ? o->name :
+				 "an instance without a name";
+}
+
+enum err
+permit_allow(struct judge *j, enum action action, const struct object *o,
+    struct verdict *v, struct why *why)
+{
+	const struct rule *by = NULL;
+
+	v->action = action;
+	v->rule[0] = '\0';
+	if (j->caller->root) {
+		(void)strlcpy(v->rule, "root", sizeof(v->rule));
+		return ERR_OK;
+	}
+	if (policy_permits(&j->policy, &j->subject, action, o, &by)) {
+		policy_rule_place(&j->policy, by, v->rule, sizeof(v->rule));
+		return ERR_OK;
+	}
+	if (by != NULL)
+		policy_rule_place(&j->policy, by, v->rule, sizeof(v->rule));
+	return why_set(why, ERR_DENIED,
+	    by != NULL ? "refused by %s: %s may not %s %s" :
+			 "refused: no rule permits%s %s to %s %s",
+	    v->rule, j->caller->name[0] != '\0' ? j->caller->name : "this uid",
+	    action_name(action), label(o));
+}
+
+enum err
+permit_no_destroy(struct judge *j, struct verdict *v, struct why *why)
+{
+	struct object o = {j->frame.sel.name, "", false};
+	enum err e = permit_allow(j, ACTION_DESTROY, &o, v, why);
+
+	return e != ERR_OK ?
+	    e :
+	    why_set(why, ERR_NOTFOUND,
+		"No instance named %s, and no destroy of it was begun",
+		target_label(&j->frame.sel));
+}
+
+static size_t
+has_prefix(const char *name, const char *prefix)
+{
+	return strncmp(name, prefix, strlen(prefix)) == 0;
+}
+
+struct count {
+	struct judge *j;
+	const char *prefix, *self;
+	size_t n;
+};
+
+static int
+count_instance(void *ctx, const struct seen *s)
+{
+	struct count *c = ctx;
+
+	if (strcmp(s->in.dir, c->self) != 0)
+		c->n += has_prefix(s->in.name, c->prefix);
+	return 0;
+}
+
+/* A record that is also on the list was counted there. */
+static int
+count_record(void *ctx, const struct record *r)
+{
+	struct count *c = ctx;
+	const char *pos = c->j->list, *entry;
+	size_t n;
+
+	if (strcmp(r->config.path, c->self) == 0)
+		return 0;
+	while ((n = site_next(&pos, &entry)) > 0)
+		if (strncmp(entry, r->config.path, n) == 0 &&
+		    r->config.path[n] == '\0')
+			return 0;
+	c->n += has_prefix(r->name, c->prefix);
+	return 0;
+}
+
+struct limit_ctx {
+	struct judge *j;
+	const char *self, *name;
+};
+
+static size_t
+count_prefix(void *ctx, const char *prefix)
+{
+	struct limit_ctx *l = ctx;
+	struct count c = {l->j, prefix, l->self, 0};
+	int dir;
+
+	(void)target_each(l->j, count_instance, &c);
+	if (record_open_existing(&dir, NULL) == ERR_OK) {
+		(void)record_each(dir, count_record, &c);
+		(void)close(dir);
+	}
+	return c.n + has_prefix(l->name, prefix);
+}
+
+enum err
+permit_change(struct judge *j, enum action action, const struct object *from,
+    const struct object *to, struct verdict *v, struct why *why)
+{
+	struct limit_ctx l = {j, v->config.path, to->name};
+	enum err e;
+
+	/* What is made anew has to be permitted as it will be; what exists
+	 * also as it is. */
+	if ((action == ACTION_ASSIGN &&
+		(e = permit_allow(j, action, from, v, why)) != ERR_OK) ||
+	    (e = permit_allow(j, action, to, v, why)) != ERR_OK ||
+	    j->caller->root)
+		return e;
+	e = policy_may_change(&j->policy, &j->subject, action, from, to, why);
+	/* Who keeps the name makes no instance more. */
+	if (e != ERR_OK ||
+	    (action == ACTION_ASSIGN && strcmp(from->name, to->name) == 0))
+		return e;
+	return policy_limits(&j->policy, &j->subject, action, to, count_prefix,
+	    &l, why);
+}
