@@ -27,7 +27,9 @@ WARN        = -Wall -Wextra -Wpedantic -Wshadow -Wformat=2 \
 	      -Wimplicit-fallthrough
 HARDEN      = -fPIE -fstack-protector-strong -fstack-clash-protection \
 	      -fcf-protection=full -D_FORTIFY_SOURCE=2 -fno-strict-overflow
-HARDEN_LD   = -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code \
+# Functions that nobody calls aren't kept in a set-uid program either.
+SECTIONS    = -ffunction-sections -fdata-sections
+HARDEN_LD   = -Wl,--gc-sections -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code \
 	      -Wl,--as-needed
 SANITIZE    =
 DEFINES     = -D_GNU_SOURCE -iquote libcommon -iquote policy -iquote bin \
@@ -41,13 +43,14 @@ DEFINES     = -D_GNU_SOURCE -iquote libcommon -iquote policy -iquote bin \
 	      -DPATH_POSTCONF='"$(POSTCONF)"' \
 	      -DSYSTEM_USER='"$(GROUP)"'
 CFLAGS      = -std=gnu11 $(OPT) $(WARN) $(WERROR)
-ALL_CFLAGS  = $(DEFINES) $(CPPFLAGS) $(CFLAGS) $(HARDEN) $(SANITIZE)
+ALL_CFLAGS  = $(DEFINES) $(CPPFLAGS) $(CFLAGS) $(HARDEN) $(SECTIONS) $(SANITIZE)
 ALL_LDFLAGS = $(HARDEN_LD) $(SANITIZE) $(LDFLAGS)
 
 # --- what each binary is made of --------------------------------------------
 
-READ_OBJS   = libcommon/err libcommon/path libcommon/name libcommon/maincf \
-	      libcommon/defaults libcommon/site
+READ_OBJS   = libcommon/err libcommon/path libcommon/name libcommon/shared \
+	      libcommon/maincf libcommon/defaults libcommon/site \
+	      libcommon/subject
 POLICY_OBJS = policy/action policy/lex policy/parse policy/load policy/decide
 DROP_OBJS   = libcommon/privs libcommon/sandbox
 FRAME_OBJS  = libcommon/proto libcommon/frame
@@ -68,12 +71,13 @@ postmulti-judge_OBJS = $(READ_OBJS) $(POLICY_OBJS) $(DROP_OBJS) \
 HELPER_OBJS = libcommon/err libcommon/path libcommon/name $(DROP_OBJS) \
 	      libcommon/proto libcommon/startup libcommon/caller \
 	      libcommon/log libcommon/lock libcommon/record policy/action \
-	      helpers/helper helpers/channel
-postmulti-config_OBJS = $(HELPER_OBJS) libcommon/edit helpers/config \
+	      helpers/helper helpers/channel helpers/audit
+postmulti-config_OBJS = $(HELPER_OBJS) libcommon/edit libcommon/shared \
+	      helpers/config \
 	      helpers/cffile
 postmulti-dirs_OBJS = $(HELPER_OBJS) helpers/dirs helpers/dirs_make \
 	      helpers/dirs_clear helpers/cleaner
-postmulti-exec_OBJS = $(HELPER_OBJS) helpers/exec
+postmulti-exec_OBJS = $(HELPER_OBJS) helpers/exec helpers/exec_reset
 
 HELPERS     = postmulti-config postmulti-dirs postmulti-exec
 PROGRAMS    = postmulti postmulti-policy postmulti-judge $(HELPERS)
@@ -90,15 +94,22 @@ all: $(PROGRAMS:%=$(O)/%) ## build everything (the default)
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 16
 
+# V=1 shows the compiler's whole command lines.
+V           =
+SAY         = $(if $(V),@:,@echo)
+QUIET       = $(if $(V),,@)
+
 define program
 $(O)/$(1): $$($(1)_OBJS:%=$(O)/%.o)
-	$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(LIBS)
+	$$(SAY) "  LINK $$@"
+	$$(QUIET)$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(LIBS)
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 
 $(O)/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(SAY) "  CC   $@"
+	$(QUIET)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 -include $(wildcard $(O)/*/*.d $(O)/*/*/*.d)
 

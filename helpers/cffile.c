@@ -126,11 +126,13 @@ cffile_land(struct cffile *t, const char *name, const char *buf, size_t len,
 	if (ftruncate(t->lock, 0) == -1 || lseek(t->lock, 0, SEEK_SET) == -1 ||
 	    !write_all(t->lock, buf, len))
 		return why_errno(why, "write %s.tmp", t->label);
-	if (fchown(t->lock, t->st.st_uid, t->st.st_gid) == -1 ||
-	    fchmod(t->lock, t->st.st_mode & 0777) == -1)
-		return why_errno(why, "%s: keep owner and mode", t->label);
+	/* The owner last: without CAP_FOWNER nothing else could be set. */
+	if (fchmod(t->lock, t->st.st_mode & 0777) == -1)
+		return why_errno(why, "%s: keep mode", t->label);
 	if ((e = keep_attributes(t, why)) != ERR_OK)
 		return e;
+	if (fchown(t->lock, t->st.st_uid, t->st.st_gid) == -1)
+		return why_errno(why, "%s: keep owner", t->label);
 	if (fsync(t->lock) == -1 ||
 	    renameat(t->dir, "main.cf.tmp", t->dir, name) == -1 ||
 	    fsync(t->dir) == -1)

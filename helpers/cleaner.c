@@ -1,7 +1,6 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -14,6 +13,7 @@
 #include "channel.h"
 #include "dirs.h"
 #include "lock.h"
+#include "log.h"
 #include "privs.h"
 
 #define DEPTH_MAX      12 /* hash_queue_depth is at most 10 */
@@ -32,105 +32,95 @@ struct job {
 	bool remove;
 	struct tally *t;
 	uint32_t *messages; /* where regular files are counted, or NULL */
+	const char *label;  /* of the directory */
+	int depth;
 };
 
 static void
-left(struct tally *t, const char *label, const char *name)
+left(const struct job *job, const char *name)
 {
+	struct tally *t = job->t;
 	size_t used = strlen(t->left), room = sizeof(t->left) - used;
+	char enc[PATH_SIZE * 4];
 
-	if (snprintf(t->left + used, room, "%s/%s\n", label, name) >= (int)room)
-		t->left[used] = '\0';
+	(void)log_vis(name, enc, sizeof(enc));
+	if (t->more == 0 &&
+	    snprintf(t->left + used, room, "%s/%s\n", job->label, enc) <
+		(int)room)
+		return;
+	t->left[used] = '\0';
+	t->more++;
 }
 
-static void walk(struct job *, int dirfd, const char *label, int depth);
-
+/* The queue can't be told to be empty: say where. */
 static void
-visit(struct job *job, int dirfd, const char *name, const char *label,
-    int depth)
+unreadable(struct tally *t, const char *label)
 {
-	char path[PATH_SIZE * 2];
+	t->err = ERR_UNTRUSTED;
+	(void)strlcpy(t->left, label, sizeof(t->left));
+}
+
+static enum err visit(void *ctx, int dirfd, const char *name);
+
+/* Gone already is fine, unreadable isn't: it would look empty. */
+static void
+descend(const struct job *job, int dirfd, const char *name)
+{
+	char label[PATH_SIZE * 4], enc[PATH_SIZE];
+	struct job below = *job;
+	int fd = path_open_at(dirfd, name, O_RDONLY | O_DIRECTORY, 0);
+
+	(void)snprintf(label, sizeof(label), "%.*s%s%s", PATH_SIZE, job->label,
+	    job->depth > 0 ? "/" : "", log_vis(name, enc, sizeof(enc)));
+	below.label = label;
+	below.depth++;
+	if (fd == -1 ? errno != ENOENT :
+		       path_each(fd, label, visit, &below, NULL) == ERR_SYSTEM)
+		unreadable(job->t, label);
+	if (fd != -1)
+		(void)close(fd);
+}
+
+static enum err
+visit(void *ctx, int dirfd, const char *name)
+{
+	const struct job *job = ctx;
 	struct stat st;
-	int fd;
+	int flags = 0;
 
 	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
-		return;
-	if (S_ISDIR(st.st_mode) && depth < DEPTH_MAX) {
-		fd = path_open_at(dirfd, name, O_RDONLY | O_DIRECTORY, 0);
-		if (fd == -1) {
-			job->t->err = ERR_SYSTEM;
-			return;
-		}
-		(void)snprintf(path, sizeof(path), "%s/%s", label, name);
-		walk(job, fd, path, depth + 1);
-		(void)close(fd);
-		if (job->remove && unlinkat(dirfd, name, AT_REMOVEDIR) == -1 &&
-		    errno != ENOTEMPTY)
-			left(job->t, label, name);
-		return;
+		return ERR_OK;
+	if (S_ISDIR(st.st_mode) && job->depth < DEPTH_MAX) {
+		descend(job, dirfd, name);
+		flags = AT_REMOVEDIR;
 	}
 	if (S_ISREG(st.st_mode) && job->messages != NULL)
 		++*job->messages;
-	if (!job->remove)
-		return;
-	if (!(S_ISSOCK(st.st_mode) || S_ISFIFO(st.st_mode)) ||
-	    unlinkat(dirfd, name, 0) == -1)
-		left(job->t, label, name);
-}
-
-static void
-walk(struct job *job, int dirfd, const char *label, int depth)
-{
-	union {
-		struct dirent64 align;
-		char bytes[2048];
-	} buf;
-	struct dirent64 *d;
-	ssize_t n, at;
-
-	while ((n = getdents64(dirfd, buf.bytes, sizeof(buf.bytes))) > 0)
-		for (at = 0; at < n; at += d->d_reclen) {
-			d = (struct dirent64 *)(void *)(buf.bytes + at);
-			if (strcmp(d->d_name, ".") != 0 &&
-			    strcmp(d->d_name, "..") != 0)
-				visit(job, dirfd, d->d_name, label, depth);
-		}
-	if (n == -1)
-		job->t->err = ERR_SYSTEM;
-}
-
-static void
-walk_named(struct job *job, int queue, const char *name)
-{
-	int fd = path_open_at(queue, name, O_RDONLY | O_DIRECTORY, 0);
-
-	if (fd == -1) {
-		/* Gone already is fine, unreadable isn't: it would look empty.
-		 */
-		if (errno != ENOENT)
-			job->t->err = ERR_UNTRUSTED;
-		return;
-	}
-	walk(job, fd, name, 0);
-	(void)close(fd);
+	if (job->remove &&
+	    !(S_ISSOCK(st.st_mode) || S_ISFIFO(st.st_mode) || flags != 0))
+		left(job, name);
+	else if (job->remove && unlinkat(dirfd, name, flags) == -1 &&
+	    errno != ENOTEMPTY)
+		left(job, name);
+	return ERR_OK;
 }
 
 static void
 work(struct tally *t, bool remove, int queue, int data)
 {
-	struct job job = {.remove = remove, .t = t};
+	struct job job = {.remove = remove, .t = t, .label = ""};
 	size_t i;
 
 	memset(t, 0, sizeof(*t));
 	for (i = 0; queue != -1 && i < CLEANER_QUEUES; i++) {
 		job.messages = &t->messages[i];
-		walk_named(&job, queue, cleaner_queues[i]);
+		descend(&job, queue, cleaner_queues[i]);
 	}
 	job.messages = NULL;
 	for (i = 0; queue != -1 && remove &&
 	     i < sizeof(other_dirs) / sizeof(other_dirs[0]);
 	     i++)
-		walk_named(&job, queue, other_dirs[i]);
+		descend(&job, queue, other_dirs[i]);
 	for (i = 0; data != -1 && remove &&
 	     i < sizeof(data_files) / sizeof(data_files[0]);
 	     i++)
@@ -147,6 +137,7 @@ confine(int queue, int data, struct why *why)
 	    {.nr = SYS_close, .reason = "directories"},
 	    {.nr = SYS_newfstatat, .reason = "kinds of file"},
 	    {.nr = SYS_getdents64, .reason = "directories"},
+	    {.nr = SYS_lseek, .reason = "a directory from its start"},
 	    {.nr = SYS_unlinkat, .reason = "empty directories, sockets"},
 	    {.nr = SYS_poll, .reason = "orders"},
 	    {.nr = SYS_clock_gettime, .reason = "where the vDSO has none"},
@@ -158,10 +149,10 @@ confine(int queue, int data, struct why *why)
 
 	if (queue != -1)
 		rules[n++] = (struct sandbox_dir){
-		    queue, SANDBOX_READ | SANDBOX_RMDIR | SANDBOX_SOCKET};
+		    queue, SANDBOX_READ | SANDBOX_RMDIR | SANDBOX_UNLINK};
 	if (data != -1)
 		rules[n++] =
-		    (struct sandbox_dir){data, SANDBOX_READ | SANDBOX_SOCKET};
+		    (struct sandbox_dir){data, SANDBOX_READ | SANDBOX_UNLINK};
 	e = sandbox_dirs(rules, n, why);
 	if (e != ERR_OK && e != ERR_STATE)
 		return e;
@@ -169,16 +160,17 @@ confine(int queue, int data, struct why *why)
 }
 
 static _Noreturn void
-cleaner_main(const struct actor *a, struct channel parent, int queue,
-    int data_parent, const char *data_name)
+cleaner_main(const struct actor *a, pid_t helper, struct channel parent,
+    int queue, int data_parent, const char *data_name)
 {
 	static struct tally t;
 	struct timespec deadline = lock_deadline(LOCK_SECONDS_MAX * 2);
 	int data = -1;
 	char order;
 
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 ||
-	    privs_become(a->mail_uid, a->mail_gid, NULL) != ERR_OK)
+	/* Changing ids clears the parent-death signal: it comes after. */
+	if (privs_become(a->mail_uid, a->mail_gid, NULL) != ERR_OK ||
+	    prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 || getppid() != helper)
 		_exit(1);
 	if (data_parent != -1)
 		data = path_open_at(data_parent, data_name,
@@ -197,10 +189,9 @@ enum err
 cleaner_start(struct actor *a, struct cleaner *c, int queue, int data_parent,
     const char *data_name, struct why *why)
 {
+	pid_t helper = getpid();
 	int up[2], down[2];
 
-	if (a->mail_uid == 0)
-		return why_set(why, ERR_UNTRUSTED, "mail_owner is root");
 	if (pipe2(up, O_CLOEXEC) == -1 || pipe2(down, O_CLOEXEC) == -1)
 		return why_errno(why, "pipe");
 	switch (fork()) {
@@ -211,7 +202,7 @@ cleaner_start(struct actor *a, struct cleaner *c, int queue, int data_parent,
 		(void)close(a->judge.in);
 		(void)close(a->judge.out);
 		(void)close(PROTO_FD_REPLY);
-		cleaner_main(a, (struct channel){down[0], up[1]}, queue,
+		cleaner_main(a, helper, (struct channel){down[0], up[1]}, queue,
 		    data_parent, data_name);
 	}
 	(void)close(up[1]);
@@ -236,8 +227,9 @@ ask(struct cleaner *c, char order, struct tally *t, struct why *why)
 	t->left[sizeof(t->left) - 1] = '\0';
 	if (t->err != ERR_OK)
 		return why_set(why, ERR_UNTRUSTED,
-		    "a queue directory is not mail_owner's to read: mend it "
-		    "with \"postfix set-permissions\"");
+		    "queue directory %s: is not mail_owner's to read: as root "
+		    "run \"postfix -c DIR set-permissions\"",
+		    t->left);
 	return ERR_OK;
 }
 

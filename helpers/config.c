@@ -34,8 +34,14 @@ same_place(const struct where *x, const struct where *y)
 }
 
 static enum err
-load_filter(struct why *why)
+confine(struct actor *a, struct why *why)
 {
+	const struct sandbox_dir reach[] = {
+	    {a->state, SANDBOX_READ | SANDBOX_WRITE},
+	    {primary.dir, SANDBOX_READ | SANDBOX_WRITE},
+	    {instance.dir, SANDBOX_READ | SANDBOX_WRITE},
+	    {meta, SANDBOX_READ},
+	};
 	/* Besides root:root only the owner and group the file has now. */
 #define OWNER(t)                                                               \
 	{                                                                      \
@@ -55,6 +61,9 @@ load_filter(struct why *why)
 	    {.nr = SYS_flock, .reason = "postconf's locking protocol"},
 	    {.nr = SYS_fsync, .reason = "durability"},
 	    {.nr = SYS_ftruncate, .reason = "a left-over main.cf.tmp"},
+	    {.nr = SYS_fchown,
+		.when = {SANDBOX_ARG(1, 0), SANDBOX_ARG(2, 0)},
+		.reason = "a new instance's .cf files"},
 	    OWNER(primary),
 	    OWNER(instance),
 	    {.nr = SYS_fchmod,
@@ -67,6 +76,7 @@ load_filter(struct why *why)
 	    {.nr = SYS_fgetxattr, .reason = "ACL and label are kept"},
 	    {.nr = SYS_fsetxattr, .reason = "ACL and label are kept"},
 	    {.nr = SYS_poll, .reason = "bounded waits"},
+	    {.nr = SYS_alarm, .reason = "a reply nobody reads"},
 	    {.nr = SYS_clock_gettime, .reason = "where the vDSO has none"},
 	    {.nr = SYS_sendto, .reason = "audit"},
 	    {.nr = SYS_getpid, .reason = "audit"},
@@ -74,35 +84,11 @@ load_filter(struct why *why)
 	    {.nr = SYS_exit_group, .reason = "the end"},
 	};
 #undef OWNER
-	return sandbox_calls(calls, sizeof(calls) / sizeof(calls[0]), why);
-}
+	const struct confinement c = {caps, reach, calls, COUNT_OF(caps),
+	    COUNT_OF(reach), COUNT_OF(calls)};
 
-static enum err
-confine(struct actor *a, struct why *why)
-{
-	struct sandbox_dir dirs[5];
-	enum err e;
-	size_t n = 0;
-	int state;
-
-	e = path_open_dir(PATH_STATE, true, &state, why);
-	if (e != ERR_OK || (e = privs_keep(caps, 1, true, why)) != ERR_OK)
-		return e;
-	dirs[n++] = (struct sandbox_dir){state, SANDBOX_READ | SANDBOX_WRITE};
-	if (primary.dir != -1)
-		dirs[n++] = (struct sandbox_dir){
-		    primary.dir, SANDBOX_READ | SANDBOX_WRITE};
-	if (instance.dir != -1)
-		dirs[n++] = (struct sandbox_dir){
-		    instance.dir, SANDBOX_READ | SANDBOX_WRITE};
-	if (meta != -1)
-		dirs[n++] = (struct sandbox_dir){meta, SANDBOX_READ};
-	e = sandbox_dirs(dirs, n, why);
-	(void)close(state);
-	if (e != ERR_OK &&
-	    !(e == ERR_STATE && (a->v.no_landlock || a->caller->root)))
-		return e;
-	return load_filter(why);
+	return helper_confine(a, &c, why);
+#undef OWNER
 }
 
 static enum err
@@ -354,12 +340,6 @@ static actor_fn *const acts[OP_COUNT] = {
     [OP_REMOVE] = act_remove,
 };
 
-static enum err
-act(struct actor *a, struct why *why)
-{
-	return acts[a->v.op](a, why);
-}
-
 int
 main(int argc, char **argv)
 {
@@ -370,7 +350,8 @@ main(int argc, char **argv)
 	    .ncaps = sizeof(caps) / sizeof(caps[0]),
 	    .prepare = prepare,
 	    .lock = lock,
-	    .act = act,
+	    .acts = acts,
+	    .locks = true,
 	    .release = release,
 	};
 

@@ -57,8 +57,22 @@ find_anchor(struct actor *a, struct spot *p, struct where *w, struct why *why)
 }
 
 static enum err
-load_filter(const struct actor *a, struct why *why)
+confine(struct actor *a, struct why *why)
 {
+	static const cap_value_t keep[] = {CAP_CHOWN, CAP_DAC_READ_SEARCH};
+	static const unsigned may[OP_COUNT] = {
+	    [OP_MAKE] = SANDBOX_READ | SANDBOX_MKDIR,
+	    [OP_REPAIR] = SANDBOX_READ | SANDBOX_MKDIR,
+	    [OP_CLEAR] = SANDBOX_READ | SANDBOX_RMDIR,
+	    [OP_FINISH] = SANDBOX_READ | SANDBOX_RMDIR,
+	};
+	const struct sandbox_dir reach[] = {
+	    {a->state, SANDBOX_READ | SANDBOX_WRITE},
+	    {dirs.spots[BASE_CONFIG].anchor, may[a->v.op]},
+	    {dirs.spots[BASE_QUEUE].anchor, may[a->v.op]},
+	    {dirs.spots[BASE_DATA].anchor, may[a->v.op]},
+	    {dirs.queue, SANDBOX_READ | SANDBOX_WRITE | SANDBOX_RMDIR},
+	};
 	const uint64_t mail = a->mail_uid, setgid = a->setgid_gid;
 	const uint64_t leave = (gid_t)-1;
 	const struct sandbox_call calls[] = {
@@ -90,6 +104,7 @@ load_filter(const struct actor *a, struct why *why)
 	    {.nr = SYS_flock, .reason = "master.pid"},
 	    {.nr = SYS_fsync, .reason = "durability"},
 	    {.nr = SYS_poll, .reason = "bounded waits"},
+	    {.nr = SYS_alarm, .reason = "a reply nobody reads"},
 	    {.nr = SYS_clock_gettime, .reason = "where the vDSO has none"},
 	    {.nr = SYS_sendto, .reason = "audit"},
 	    {.nr = SYS_getpid, .reason = "audit"},
@@ -97,43 +112,40 @@ load_filter(const struct actor *a, struct why *why)
 	    {.nr = SYS_exit_group, .reason = "the end"},
 	};
 
-	return sandbox_calls(calls, sizeof(calls) / sizeof(calls[0]), why);
+	/* Root's import mends what only mail_owner may read. */
+	bool repair = a->v.op == OP_REPAIR && a->caller->root;
+	const struct confinement c = {keep, reach, calls, repair ? 2 : 1,
+	    COUNT_OF(reach), COUNT_OF(calls)};
+
+	return helper_confine(a, &c, why);
 }
 
+/* The queue by descriptor, the data directory by identity: it is
+ * mail_owner's, whom the cleaner becomes. */
 static enum err
-confine(struct actor *a, struct why *why)
+prepare_clear(struct actor *a, struct why *why)
 {
-	static const cap_value_t keep[] = {CAP_CHOWN, CAP_DAC_READ_SEARCH};
-	static const unsigned may[OP_COUNT] = {
-	    [OP_MAKE] = SANDBOX_READ | SANDBOX_MKDIR,
-	    [OP_REPAIR] = SANDBOX_READ | SANDBOX_MKDIR,
-	    [OP_CLEAR] = SANDBOX_READ | SANDBOX_RMDIR,
-	    [OP_FINISH] = SANDBOX_READ | SANDBOX_RMDIR,
-	};
-	bool repair = a->v.op == OP_REPAIR && a->caller->root;
-	struct sandbox_dir rules[BASE_COUNT + 2];
-	size_t n = 0, i;
+	const struct spot *data = &dirs.spots[BASE_DATA];
+	struct verdict *v = &a->v;
+	bool has_data = false;
+	struct stat st;
 	enum err e;
-	int state;
 
-	if ((e = path_open_dir(PATH_STATE, true, &state, why)) != ERR_OK)
-		return e;
-	rules[n++] = (struct sandbox_dir){state, SANDBOX_READ | SANDBOX_WRITE};
-	for (i = 0; i < BASE_COUNT; i++)
-		if (dirs.spots[i].anchor != -1)
-			rules[n++] = (struct sandbox_dir){
-			    dirs.spots[i].anchor, may[a->v.op]};
-	if (dirs.queue != -1)
-		rules[n++] = (struct sandbox_dir){
-		    dirs.queue, SANDBOX_READ | SANDBOX_WRITE | SANDBOX_RMDIR};
-	if ((e = privs_keep(keep, repair ? 2 : 1, true, why)) != ERR_OK)
-		return e;
-	e = sandbox_dirs(rules, n, why);
-	(void)close(state);
-	if (e != ERR_OK &&
-	    !(e == ERR_STATE && (a->v.no_landlock || a->caller->root)))
-		return e;
-	return load_filter(a, why);
+	if (v->queue.ino != 0) {
+		e = helper_open(a, &v->queue, &dirs.queue, why);
+		if (e != ERR_OK && e != ERR_NOTFOUND)
+			return e;
+	}
+	if (v->data.ino != 0 && data->anchor != -1 &&
+	    fstatat(data->anchor, data->rest, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+		if (st.st_ino != v->data.ino || st.st_dev != v->data.dev)
+			return why_set(why, ERR_CONFLICT,
+			    "%s: is not the instance's data directory any more",
+			    v->data.path);
+		has_data = true;
+	}
+	return cleaner_start(a, &dirs.cleaner, dirs.queue,
+	    has_data ? data->anchor : -1, data->rest, why);
 }
 
 static enum err
@@ -157,37 +169,9 @@ prepare(struct actor *a, struct why *why)
 		} else
 			dirs.spots[i] =
 			    (struct spot){.w = bases[i], .anchor = -1};
-	if (v->op == OP_CLEAR) {
-		if (v->queue.ino != 0) {
-			e = helper_open(a, &v->queue, &dirs.queue, why);
-			if (e != ERR_OK && e != ERR_NOTFOUND)
-				return e;
-		}
-		e = cleaner_start(a, &dirs.cleaner, dirs.queue,
-		    v->data.ino != 0 ? dirs.spots[BASE_DATA].anchor : -1,
-		    dirs.spots[BASE_DATA].rest, why);
-		if (e != ERR_OK)
-			return e;
-	}
+	if (v->op == OP_CLEAR && (e = prepare_clear(a, why)) != ERR_OK)
+		return e;
 	return confine(a, why);
-}
-
-static enum err
-lock(struct actor *a, struct why *why)
-{
-	(void)a;
-	(void)why;
-	return ERR_OK; /* the global lock is enough: no .cf file is edited */
-}
-
-static enum err
-release(struct actor *a, struct why *why)
-{
-	(void)a;
-	(void)why;
-	if (dirs.master_lock != -1)
-		(void)close(dirs.master_lock);
-	return ERR_OK;
 }
 
 static actor_fn *const acts[OP_COUNT] = {
@@ -196,12 +180,6 @@ static actor_fn *const acts[OP_COUNT] = {
     [OP_CLEAR] = dirs_clear,
     [OP_FINISH] = dirs_finish,
 };
-
-static enum err
-act(struct actor *a, struct why *why)
-{
-	return acts[a->v.op](a, why);
-}
 
 int
 main(int argc, char **argv)
@@ -212,9 +190,8 @@ main(int argc, char **argv)
 	    .caps = caps,
 	    .ncaps = sizeof(caps) / sizeof(caps[0]),
 	    .prepare = prepare,
-	    .lock = lock,
-	    .act = act,
-	    .release = release,
+	    .acts = acts,
+	    .locks = true,
 	};
 
 	return helper_main(&service, argc, argv);

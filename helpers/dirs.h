@@ -46,7 +46,9 @@ extern const char *const cleaner_queues[CLEANER_QUEUES];
 struct tally {
 	uint32_t err; /* enum err */
 	uint32_t messages[CLEANER_QUEUES];
-	char left[1024]; /* what was not removed, one path a line */
+	uint32_t more;   /* not removed, beyond those in left */
+	char left[1024]; /* what was not removed: vis(3)-encoded paths below
+			    the queue, one a line; with err: where */
 };
 
 /* Forks it.  queue, data: descriptors, the latter of data's parent; -1 for

@@ -1,8 +1,8 @@
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -56,27 +56,19 @@ refuse_mail(const struct actor *a, const struct tally *t, struct why *why)
 }
 
 /* pid/ is root's: what is in it is ours to remove. */
-static void
-empty_pid(struct actor *a, int pid)
+static enum err
+remove_pid_file(void *ctx, int pid, const char *name)
 {
-	union {
-		struct dirent64 align;
-		char bytes[2048];
-	} buf;
-	struct dirent64 *d;
+	struct actor *a = ctx;
+	char enc[NAME_MAX * 4];
 	struct stat st;
-	ssize_t n, at;
 
-	while ((n = getdents64(pid, buf.bytes, sizeof(buf.bytes))) > 0)
-		for (at = 0; at < n; at += d->d_reclen) {
-			d = (struct dirent64 *)(void *)(buf.bytes + at);
-			if (fstatat(pid, d->d_name, &st, AT_SYMLINK_NOFOLLOW) ==
-				0 &&
-			    S_ISREG(st.st_mode) &&
-			    unlinkat(pid, d->d_name, 0) == -1)
-				helper_note(a, "%s/pid: cannot remove a file",
-				    a->v.queue.path);
-		}
+	if (fstatat(pid, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
+		return ERR_OK;
+	if (!S_ISREG(st.st_mode) || unlinkat(pid, name, 0) == -1)
+		helper_note(a, "%s/pid/%s: not Postfix's, left alone",
+		    a->v.queue.path, log_vis(name, enc, sizeof(enc)));
+	return ERR_OK;
 }
 
 static void
@@ -85,17 +77,6 @@ remove_dir(struct actor *a, int parent, const char *name, const char *label)
 	if (unlinkat(parent, name, AT_REMOVEDIR) == -1 && errno != ENOENT)
 		helper_note(a, "%s: please verify contents and remove by hand",
 		    label);
-}
-
-static void
-note_left(struct actor *a, struct tally *t)
-{
-	char *pos = t->left, *line, enc[PATH_SIZE * 2];
-
-	while ((line = strsep(&pos, "\n")) != NULL)
-		if (line[0] != '\0')
-			helper_note(a, "%s/%s: not Postfix's, left alone",
-			    a->v.queue.path, log_vis(line, enc, sizeof(enc)));
 }
 
 static void
@@ -116,59 +97,78 @@ remove_queue_dirs(struct actor *a)
 	}
 }
 
-/* maildrop first and by rmdir alone: a submission meanwhile either lands in a
- * queue that is kept or fails. */
-static enum err
-clear_queue(struct actor *a, struct why *why)
+static void
+note_left(struct actor *a, struct tally *t)
 {
-	struct tally t;
+	char *pos = t->left, *line;
+
+	while ((line = strsep(&pos, "\n")) != NULL)
+		if (line[0] != '\0')
+			helper_note(a, "%s/%s: not Postfix's, left alone",
+			    a->v.queue.path, line);
+	if (t->more > 0)
+		helper_note(a, "%s: and %u more files that are not Postfix's",
+		    a->v.queue.path, t->more);
+}
+
+/*
+ * maildrop first and by rmdir alone: a submission meanwhile either lands in a
+ * queue that is kept or fails.  *touched tells whether anything is gone.
+ */
+static enum err
+clear_queue(struct actor *a, struct tally *t, bool *touched, struct why *why)
+{
 	enum err e;
 	int pid;
 
 	if ((e = hold_master(a, &pid, why)) != ERR_OK ||
-	    (e = cleaner_count(&dirs.cleaner, &t, why)) != ERR_OK ||
-	    (e = refuse_mail(a, &t, why)) != ERR_OK)
+	    (e = cleaner_count(&dirs.cleaner, t, why)) != ERR_OK ||
+	    (e = refuse_mail(a, t, why)) != ERR_OK)
 		return e;
 	if (unlinkat(dirs.queue, "maildrop", AT_REMOVEDIR) == -1 &&
 	    errno != ENOENT)
 		return why_errno(why,
-		    "%s/maildrop: cannot be removed, mail "
-		    "may just have been submitted",
+		    "%s/maildrop: cannot be removed, mail may just have been "
+		    "submitted",
 		    a->v.queue.path);
-	if ((e = cleaner_count(&dirs.cleaner, &t, why)) != ERR_OK ||
-	    (e = refuse_mail(a, &t, why)) != ERR_OK ||
-	    (e = cleaner_remove(&dirs.cleaner, &t, why)) != ERR_OK)
+	*touched = true;
+	if ((e = cleaner_count(&dirs.cleaner, t, why)) != ERR_OK ||
+	    (e = refuse_mail(a, t, why)) != ERR_OK ||
+	    (e = cleaner_remove(&dirs.cleaner, t, why)) != ERR_OK)
 		return e;
-	note_left(a, &t);
 	if (pid != -1)
-		empty_pid(a, pid);
+		e = path_each(pid, "pid", remove_pid_file, a, why);
 	remove_queue_dirs(a);
-	return fsync(dirs.queue) == -1 ?
-	    why_errno(why, "fsync %s", a->v.queue.path) :
-	    ERR_OK;
+	if (e == ERR_OK && fsync(dirs.queue) == -1)
+		e = why_errno(why, "fsync %s", a->v.queue.path);
+	return e;
 }
 
 enum err
 dirs_clear(struct actor *a, struct why *why)
 {
-	struct tally t;
-	bool fresh = a->v.record.time == 0;
+	static struct tally t;
+	bool touched = a->v.record.time != 0; /* resumed */
 	enum err e;
 
 	if ((e = dirs_begin_record(a, why)) != ERR_OK)
 		return e;
-	e = dirs.queue != -1 ? clear_queue(a, why) :
-			       cleaner_remove(&dirs.cleaner, &t, why);
+	if (dirs.queue != -1)
+		e = clear_queue(a, &t, &touched, why);
+	else
+		e = cleaner_remove(&dirs.cleaner, &t, why);
+	if (dirs.master_lock != -1) /* the queue is gone, or it is kept */
+		(void)close(dirs.master_lock);
 	if (e != ERR_OK) {
 		/* Refused before anything was touched: nothing was begun. */
-		if (fresh && e == ERR_STATE)
+		if (!touched)
 			(void)record_remove(a->records, a->v.config.path, NULL);
 		return e;
 	}
 	if (a->v.record.queue.path[0] == '\0')
 		helper_note(a,
-		    "%s: its queue and data directories are not "
-		    "known, look for them",
+		    "%s: its queue and data directories are not known, look "
+		    "for them",
 		    a->v.config.path);
 	if (dirs.spots[BASE_DATA].anchor != -1)
 		remove_dir(a, dirs.spots[BASE_DATA].anchor,
@@ -176,7 +176,10 @@ dirs_clear(struct actor *a, struct why *why)
 	if (dirs.spots[BASE_QUEUE].anchor != -1)
 		remove_dir(a, dirs.spots[BASE_QUEUE].anchor,
 		    dirs.spots[BASE_QUEUE].rest, a->v.queue.path);
-	return ERR_OK;
+	/* The directories were named first: files may be many. */
+	note_left(a, &t);
+	a->v.record.done = true;
+	return record_write(a->records, &a->v.record, why);
 }
 
 enum err

@@ -1,5 +1,4 @@
 #include <sys/stat.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -8,6 +7,8 @@
 #include <unistd.h>
 
 #include "dirs.h"
+
+#define DEPTH_MAX 12 /* hash_queue_depth is at most 10 */
 
 /* --- create and import --------------------------------------------------- */
 
@@ -39,11 +40,13 @@ static enum err
 ensure_dir(const struct actor *a, int dirfd, const char *name,
     const struct entry *en, const char *label, struct why *why)
 {
+	bool made;
 	struct stat st;
 	enum err e;
 	int fd;
 
-	if (mkdirat(dirfd, name, 0700) == -1 && errno != EEXIST)
+	made = mkdirat(dirfd, name, 0700) == 0;
+	if (!made && errno != EEXIST)
 		return why_errno(why, "mkdir %s", label);
 	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
 		return why_errno(why, "stat %s", label);
@@ -52,7 +55,13 @@ ensure_dir(const struct actor *a, int dirfd, const char *name,
 		    "%s: exists and is not a directory", label);
 	if (is_right(a, &st, en))
 		return ERR_OK;
-	fd = path_open_at(dirfd, name, O_RDONLY | O_DIRECTORY, 0);
+	/* A delegate's step mends only what it made itself, now or before a
+	 * crash: root's still, and private. */
+	if (!made && !a->caller->root &&
+	    (st.st_uid != 0 || (st.st_mode & 07777) != 0700))
+		fd = -1;
+	else
+		fd = path_open_at(dirfd, name, O_RDONLY | O_DIRECTORY, 0);
 	if (fd == -1)
 		return why_set(why, ERR_UNTRUSTED,
 		    "%s: exists with owner uid %lu and mode %04o, which only "
@@ -124,65 +133,47 @@ make_base(struct actor *a, struct spot *p, const struct entry *en, int *parent,
 	return identify(dir, next, p->w, why);
 }
 
-static enum err fix_tree(const struct actor *, int dirfd, const struct entry *,
-    const char *label, int depth, struct why *);
-
 /* chown -R and chmod of directories, as post-install does, by descriptor. */
+struct fix {
+	const struct actor *a;
+	const struct entry *en;
+	const char *label; /* of the directory */
+	int depth;
+	struct why *why;
+};
+
 static enum err
-fix_one(const struct actor *a, int dirfd, const char *name,
-    const struct entry *en, const char *label, int depth, struct why *why)
+fix_entry(void *ctx, int dirfd, const char *name)
 {
-	struct entry file = *en;
+	const struct fix *f = ctx;
+	struct fix below = *f;
+	struct entry file = *f->en;
 	struct stat st;
 	enum err e = ERR_OK;
 	int fd = path_open_at(dirfd, name, O_RDONLY, 0);
 
-	if (fd == -1 || fstat(fd, &st) == -1) {
-		if (fd != -1)
-			(void)close(fd);
-		return why_errno(why, "open %s/%s", label, name);
-	}
-	if (S_ISDIR(st.st_mode)) {
-		e = fix_tree(a, fd, en, label, depth + 1, why);
-		if (e == ERR_OK && !is_right(a, &st, en))
-			e = set_right(a, fd, en, label, why);
+	below.depth++;
+	if (fd == -1 || fstat(fd, &st) == -1)
+		e = why_errno(f->why, "open %s/%s", f->label, name);
+	else if (S_ISDIR(st.st_mode)) {
+		if (below.depth > DEPTH_MAX)
+			e = why_set(f->why, ERR_LIMIT, "%s: too deep",
+			    f->label);
+		else
+			e = path_each(fd, f->label, fix_entry, &below, f->why);
+		if (e == ERR_OK && !is_right(f->a, &st, f->en))
+			e = set_right(f->a, fd, f->en, f->label, f->why);
 	} else if (!S_ISREG(st.st_mode) || st.st_nlink != 1)
-		e = why_set(why, ERR_UNTRUSTED,
-		    "%s/%s: not a regular file with one name", label, name);
+		e = why_set(f->why, ERR_UNTRUSTED,
+		    "%s/%s: not a regular file with one name", f->label, name);
 	else {
 		file.mode = (uint16_t)(st.st_mode & 0777);
-		if (!is_right(a, &st, &file))
-			e = set_right(a, fd, &file, label, why);
+		if (!is_right(f->a, &st, &file))
+			e = set_right(f->a, fd, &file, f->label, f->why);
 	}
-	(void)close(fd);
+	if (fd != -1)
+		(void)close(fd);
 	return e;
-}
-
-static enum err
-fix_tree(const struct actor *a, int dirfd, const struct entry *en,
-    const char *label, int depth, struct why *why)
-{
-	union {
-		struct dirent64 align;
-		char bytes[2048];
-	} buf;
-	struct dirent64 *d;
-	enum err e;
-	ssize_t n, at;
-
-	if (depth > 12)
-		return why_set(why, ERR_LIMIT, "%s: too deep", label);
-	while ((n = getdents64(dirfd, buf.bytes, sizeof(buf.bytes))) > 0)
-		for (at = 0; at < n; at += d->d_reclen) {
-			d = (struct dirent64 *)(void *)(buf.bytes + at);
-			if (strcmp(d->d_name, ".") == 0 ||
-			    strcmp(d->d_name, "..") == 0)
-				continue;
-			e = fix_one(a, dirfd, d->d_name, en, label, depth, why);
-			if (e != ERR_OK)
-				return e;
-		}
-	return n == 0 ? ERR_OK : why_errno(why, "list %s", label);
 }
 
 /* An entry of postfix-files below one of the three. */
@@ -191,6 +182,7 @@ apply_entry(const struct actor *a, int base, const struct spot *p,
     const struct entry *en, bool repair, struct why *why)
 {
 	char label[PATH_SIZE * 2];
+	struct fix fix = {a, en, label, 0, why};
 	enum err e = ERR_OK;
 	int fd;
 
@@ -211,7 +203,7 @@ apply_entry(const struct actor *a, int base, const struct spot *p,
 		return errno == ENOENT ? ERR_OK :
 					 why_errno(why, "open %s", label);
 	if (en->is_dir)
-		e = fix_tree(a, fd, en, label, 0, why);
+		e = path_each(fd, label, fix_entry, &fix, why);
 	else
 		e = set_right(a, fd, en, label, why);
 	(void)close(fd);
@@ -284,5 +276,8 @@ dirs_make(struct actor *a, struct why *why)
 		return e;
 	for (i = 0; i < BASE_COUNT && e == ERR_OK; i++)
 		e = apply_entries(a, i, parent[i], name[i], repair, why);
-	return e;
+	if (e != ERR_OK)
+		return e;
+	r->done = true;
+	return record_write(a->records, r, why);
 }

@@ -9,7 +9,7 @@
  */
 
 #include <sys/prctl.h>
-#include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -18,16 +18,21 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "exec.h"
 #include "helper.h"
 
+#ifndef CONFIGFS_MAGIC
+#define CONFIGFS_MAGIC 0x62656570 /* not in the kernel's headers */
+#endif
+
 /*
- * THREATS that a started master(8) answers for: measured over start, status,
+ * What a started master(8) may have: measured over start, status,
  * submission, delivery, reload, flush, check and stop with chrooted services.
  * The default adds what delivery agents run by pipe(8) commonly need.
  */
@@ -51,16 +56,27 @@ static enum err
 check_tree(struct actor *a, struct why *why)
 {
 	const struct verdict *v = &a->v;
+	char parent[PATH_SIZE];
+	const char *name;
 	struct stat st;
 	enum err e;
 	uint32_t i;
-	int queue;
+	int dir, queue;
 
-	if (lstat(v->data.path, &st) == -1 || !S_ISDIR(st.st_mode) ||
-	    st.st_uid != a->mail_uid || (st.st_mode & 022) != 0)
-		return why_set(why, ERR_UNTRUSTED,
+	if (!path_is_clean(v->data.path))
+		return why_set(why, ERR_BUG, "bad directory in a verdict");
+	name = path_split(v->data.path, parent);
+	if ((e = path_open_dir(parent, true, &dir, why)) != ERR_OK)
+		return e;
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == -1 ||
+	    !S_ISDIR(st.st_mode) || st.st_uid != a->mail_uid ||
+	    (st.st_mode & 022) != 0)
+		e = why_set(why, ERR_UNTRUSTED,
 		    "%s: must be a directory of %s's, writable by no other",
 		    v->data.path, v->mail_owner);
+	(void)close(dir);
+	if (e != ERR_OK)
+		return e;
 	if ((e = helper_open(a, &v->queue, &queue, why)) != ERR_OK)
 		return e;
 	for (i = 0; i < v->nentries && e == ERR_OK; i++) {
@@ -98,28 +114,47 @@ check_program(struct actor *a, struct why *why)
 	return e;
 }
 
-/* Postfix writes to these with root's rights: nothing where a plain write
- * means something. */
+/*
+ * Postfix writes to these with root's rights, and may open them again by
+ * /dev/stdout: nothing that the caller couldn't write itself, and nothing
+ * where a plain write means something.
+ */
 static enum err
 check_output(int fd, struct why *why)
 {
+	int flags = fcntl(fd, F_GETFL), domain = -1;
+	socklen_t len = sizeof(domain);
 	struct statfs fs;
 	struct stat st;
 
+	if (flags == -1) /* closed: put something harmless there */
+		return open("/dev/null", O_RDWR) == fd ?
+		    ERR_OK :
+		    why_errno(why, "open /dev/null");
 	if (fstat(fd, &st) == -1)
-		return open("/dev/null", O_RDWR) == -1 ?
-		    why_errno(why, "open /dev/null") :
-		    ERR_OK;
-	if (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode) || isatty(fd) ||
-	    (S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3)))
+		return why_errno(why, "descriptor %d", fd);
+	/* glibc opens this one for a closed descriptor, whichever way. */
+	if (S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3))
+		return ERR_OK;
+	if ((flags & O_PATH) != 0 || (flags & O_ACCMODE) == O_RDONLY)
+		return why_set(why, ERR_UNTRUSTED,
+		    "descriptor %d is not open for writing", fd);
+	if (S_ISFIFO(st.st_mode) || isatty(fd) ||
+	    (S_ISSOCK(st.st_mode) &&
+		getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 &&
+		domain == AF_UNIX))
 		return ERR_OK;
 	if (S_ISREG(st.st_mode) && fstatfs(fd, &fs) == 0 &&
 	    fs.f_type != PROC_SUPER_MAGIC && fs.f_type != SYSFS_MAGIC &&
-	    fs.f_type != CGROUP_SUPER_MAGIC && fs.f_type != CGROUP2_SUPER_MAGIC)
+	    fs.f_type != CGROUP_SUPER_MAGIC &&
+	    fs.f_type != CGROUP2_SUPER_MAGIC && fs.f_type != DEBUGFS_MAGIC &&
+	    fs.f_type != TRACEFS_MAGIC && fs.f_type != SECURITYFS_MAGIC &&
+	    fs.f_type != SELINUX_MAGIC && fs.f_type != CONFIGFS_MAGIC &&
+	    fs.f_type != BPF_FS_MAGIC)
 		return ERR_OK;
 	return why_set(why, ERR_UNTRUSTED,
-	    "descriptor %d is neither a terminal, a pipe, a socket, /dev/null "
-	    "nor a regular file",
+	    "descriptor %d is neither a terminal, a pipe, a local socket, "
+	    "/dev/null nor a regular file",
 	    fd);
 }
 
@@ -141,25 +176,20 @@ prepare(struct actor *a, struct why *why)
 	if (null > STDERR_FILENO)
 		(void)close(null);
 	if ((e = check_output(STDOUT_FILENO, why)) != ERR_OK ||
-	    (e = check_output(STDERR_FILENO, why)) != ERR_OK)
+	    (e = check_output(STDERR_FILENO, why)) != ERR_OK ||
+	    (e = exec_raise_limits(why)) != ERR_OK)
 		return e;
 	return check_tree(a, why);
 }
 
 /* --- running it ---------------------------------------------------------- */
 
-static volatile sig_atomic_t child; /* process or -group to pass signals to */
-
-static void
-forward(int sig)
-{
-	if (child != 0)
-		(void)kill((pid_t)child, sig);
-}
+static sigset_t awaited; /* blocked: signals are waited for, not caught */
+static bool foreground;  /* start-fg: master(8) isn't left behind */
 
 /* Root's own: everything is as postmulti(1) was given it. */
 static _Noreturn void
-run_root(const struct actor *a, bool own_group)
+run_root(const struct actor *a)
 {
 	struct sigaction act = {.sa_handler = SIG_IGN};
 	char **env = a->startup->environ, **argv = a->argv;
@@ -173,57 +203,14 @@ run_root(const struct actor *a, bool own_group)
 	}
 	(void)sigprocmask(SIG_SETMASK, &a->startup->blocked, NULL);
 	(void)umask(a->startup->umask);
-	if (own_group)
+	/* A terminal's ^C is for us, who pass it to master(8) alone. */
+	if (foreground)
 		(void)setpgid(0, 0);
 	(void)prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 	/* The front-end's words: argv[1] is "--". */
 	argv[0] = program;
 	(void)execve(program, argv, env);
 	_exit(127);
-}
-
-static void
-reset_scheduling(void)
-{
-	static const struct sched_param other;
-	cpu_set_t all;
-	int fd;
-
-	(void)setpriority(PRIO_PROCESS, 0, 0);
-	(void)sched_setscheduler(0, SCHED_OTHER, &other);
-	memset(&all, 0xff, sizeof(all));
-	(void)sched_setaffinity(0, sizeof(all), &all);
-	(void)syscall(SYS_ioprio_set, 1, 0, 0);
-	if ((fd = open("/proc/self/oom_score_adj", O_WRONLY)) != -1) {
-		(void)dprintf(fd, "0");
-		(void)close(fd);
-	}
-}
-
-/* Limits are the caller's until here; raised as far as we may. */
-static void
-reset_limits(void)
-{
-	static const int all[] = {RLIMIT_AS, RLIMIT_CPU, RLIMIT_DATA,
-	    RLIMIT_FSIZE, RLIMIT_LOCKS, RLIMIT_MEMLOCK, RLIMIT_MSGQUEUE,
-	    RLIMIT_NPROC, RLIMIT_RSS, RLIMIT_SIGPENDING, RLIMIT_STACK};
-	struct rlimit lim;
-	size_t i;
-
-	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-		lim = (struct rlimit){RLIM_INFINITY, RLIM_INFINITY};
-		if (all[i] == RLIMIT_STACK)
-			lim.rlim_cur = 8 * 1024 * 1024;
-		if (setrlimit(all[i], &lim) == 0 ||
-		    getrlimit(all[i], &lim) == -1)
-			continue;
-		lim.rlim_cur = lim.rlim_max;
-		(void)setrlimit(all[i], &lim);
-	}
-	if (getrlimit(RLIMIT_NOFILE, &lim) == 0) {
-		lim.rlim_cur = lim.rlim_max < 4096 ? lim.rlim_max : 4096;
-		(void)setrlimit(RLIMIT_NOFILE, &lim);
-	}
 }
 
 static _Noreturn void
@@ -240,11 +227,11 @@ run_delegate(const struct actor *a)
 
 	for (sig = 1; sig < NSIG; sig++)
 		(void)sigaction(sig, &dfl, NULL);
+	(void)sigprocmask(SIG_UNBLOCK, &awaited, NULL);
 	(void)umask(022);
 	/* Not the caller's terminal: its ^C must not end root's work. */
 	(void)setsid();
-	reset_scheduling();
-	reset_limits();
+	exec_reset_state();
 	if (a->v.capabilities != CAPABILITIES_FULL &&
 	    privs_bound(bounds,
 		a->v.capabilities == CAPABILITIES_REDUCED ? BOUNDS_REDUCED :
@@ -266,42 +253,95 @@ run_delegate(const struct actor *a)
 	_exit(127);
 }
 
+/* Below start-fg's script, who leads a session is master(8). */
+static void
+signal_master(pid_t script, int sig)
+{
+	char path[48], text[256], *p = text, *end;
+	ssize_t n = -1;
+	long pid;
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/task/%d/children",
+	    (int)script, (int)script);
+	if ((fd = open(path, O_RDONLY | O_CLOEXEC)) != -1) {
+		n = read(fd, text, sizeof(text) - 1);
+		(void)close(fd);
+	}
+	text[n > 0 ? n : 0] = '\0';
+	for (; (pid = strtol(p, &end, 10)) > 0; p = end)
+		if (getsid((pid_t)pid) == pid)
+			(void)kill((pid_t)pid, sig);
+}
+
+/*
+ * What postmulti(1) passes on goes to postfix(1), or to the master(8) that
+ * start-fg has in the foreground: asked to end until it does, for there may
+ * be none yet.
+ */
+static enum err
+wait_for(pid_t pid, int *status, struct why *why)
+{
+	static const struct timespec second = {.tv_sec = 1};
+	int sig, ending = 0;
+	pid_t ended;
+
+	while ((ended = waitpid(pid, status, WNOHANG)) == 0) {
+		sig =
+		    sigtimedwait(&awaited, NULL, ending != 0 ? &second : NULL);
+		if (sig == -1 && errno == EAGAIN)
+			sig = ending;
+		if (sig == -1 || sig == SIGCHLD)
+			continue;
+		if (!foreground) {
+			(void)kill(pid, sig);
+			continue;
+		}
+		if (sig != SIGHUP)
+			ending = sig;
+		signal_master(pid, sig);
+	}
+	return ended == pid ? ERR_OK : why_errno(why, "wait for postfix(1)");
+}
+
 static enum err
 act(struct actor *a, struct why *why)
 {
-	bool own_group = false;
-	int status;
+	int status = 0;
+	enum err e;
 	pid_t pid;
 
+	(void)sigemptyset(&awaited);
+	(void)sigaddset(&awaited, SIGCHLD);
 	if (a->caller->root) {
 		if (a->argv[1] == NULL || strcmp(a->argv[1], "--") != 0 ||
 		    a->argv[2] == NULL)
 			return why_set(why, ERR_PROTOCOL,
 			    "no words for postfix(1)");
-		/* postfix-script runs master(8) as its child. */
-		own_group = strcmp(a->argv[2], "start-fg") == 0;
+		foreground = strcmp(a->argv[2], "start-fg") == 0;
+		if (a->v.unfinished &&
+		    (foreground || strcmp(a->argv[2], "start") == 0))
+			return why_set(why, ERR_STATE, "%s", a->v.error);
+		(void)sigaddset(&awaited, SIGTERM);
+		(void)sigaddset(&awaited, SIGINT);
+		(void)sigaddset(&awaited, SIGHUP);
 	} else if (a->v.command >= ACTION_COUNT ||
 	    !action_is_command((enum action)a->v.command))
 		return why_set(why, ERR_BUG, "no command in the verdict");
+	(void)sigprocmask(SIG_BLOCK, &awaited, NULL);
 	switch (pid = fork()) {
 	case -1: return why_errno(why, "fork");
 	case 0:
 		if (a->caller->root)
-			run_root(a, own_group);
+			run_root(a);
 		run_delegate(a);
 	}
-	child = own_group ? -pid : pid;
-	if (a->caller->root) {
-		(void)signal(SIGTERM, forward);
-		(void)signal(SIGINT, forward);
-		(void)signal(SIGHUP, forward);
-	}
-	while (waitpid(pid, &status, 0) == -1)
-		if (errno != EINTR)
-			return why_errno(why, "wait for postfix(1)");
+	e = wait_for(pid, &status, why);
 	a->reply.status = status;
-	return ERR_OK;
+	return e;
 }
+
+static actor_fn *const acts[OP_COUNT] = {[OP_POSTFIX] = act};
 
 int
 main(int argc, char **argv)
@@ -312,7 +352,7 @@ main(int argc, char **argv)
 	    .caps = caps,
 	    .ncaps = sizeof(caps) / sizeof(caps[0]),
 	    .prepare = prepare,
-	    .act = act,
+	    .acts = acts,
 	};
 
 	return helper_main(&service, argc, argv);

@@ -2,7 +2,6 @@
 #include <sys/wait.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,6 +10,7 @@
 
 #include <bsd/string.h>
 
+#include "audit.h"
 #include "channel.h"
 #include "helper.h"
 #include "lock.h"
@@ -29,27 +29,38 @@
  *   act; unlock; audit "done"; one reply
  */
 
-#define JUDGE_SECONDS                                                          \
-	30 /* for a verdict; the judge's own waits are shorter                 \
-	    */
-#define REPLY_MS 1000
+#define DECIDE_SECONDS 20 /* from the start to the first verdict */
+#define AGAIN_SECONDS                                                          \
+	20              /* under the locks, where nobody can stop the judge    \
+			 */
+#define ROOT_SECONDS  2 /* for the judge to become 0,0,0 */
+#define REPLY_SECONDS 2
 
 static struct actor actor; /* several MiB: not on the stack */
 
 void
 helper_note(struct actor *a, const char *fmt, ...)
 {
-	char text[512], *notes = a->reply.notes;
-	size_t used = strlen(notes), room = sizeof(a->reply.notes) - used;
+	static const char full[] = "\n(and more)";
+	char text[768], *notes = a->reply.notes;
+	size_t used = strlen(notes);
 	va_list ap;
+	int n;
 
 	va_start(ap, fmt);
-	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	n = vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	if (room < 8 ||
-	    snprintf(notes + used, room, "%s%s", used > 0 ? "\n" : "", text) >=
-		(int)room)
-		(void)strlcpy(notes + sizeof(a->reply.notes) - 5, "\n...", 5);
+	if (a->notes_full || n < 0)
+		return;
+	/* Whole lines only, and always room to say that there are more. */
+	if (used + strlen(text) + sizeof(full) + 1 > sizeof(a->reply.notes)) {
+		(void)strlcpy(notes + used, full, sizeof(full));
+		a->notes_full = true;
+		return;
+	}
+	if (used > 0)
+		notes[used++] = '\n';
+	(void)strlcpy(notes + used, text, sizeof(a->reply.notes) - used);
 }
 
 enum err
@@ -69,6 +80,18 @@ helper_open(struct actor *a, const struct where *w, int *fd, struct why *why)
 	    "%s: was replaced meanwhile, run the command again", w->path);
 }
 
+enum err
+helper_confine(struct actor *a, const struct confinement *c, struct why *why)
+{
+	enum err e = privs_keep(c->caps, c->ncaps, true, why);
+
+	if (e == ERR_OK)
+		e = sandbox_dirs(c->dirs, c->ndirs, why);
+	if (e == ERR_STATE && (a->v.no_landlock || a->caller->root))
+		e = ERR_OK;
+	return e != ERR_OK ? e : sandbox_calls(c->calls, c->ncalls, why);
+}
+
 /* --- talking to the judge ------------------------------------------------ */
 
 static enum err
@@ -84,20 +107,20 @@ static enum err
 answer_groups(struct actor *a, const struct timespec *deadline)
 {
 	static struct policy_group groups[POLICY_GROUPS];
-	uint32_t n, i, msg = MSG_BOUND;
+	uint32_t i, msg = MSG_BOUND;
+	enum err e;
 
-	if (channel_read(a->judge.in, &n, sizeof(n), deadline) != ERR_OK ||
-	    n > POLICY_GROUPS ||
-	    channel_read(a->judge.in, groups, sizeof(groups), deadline) !=
-		ERR_OK)
-		return ERR_PROTOCOL;
-	for (i = 0; i < n; i++) {
+	e = channel_read(a->judge.in, groups, sizeof(groups), deadline);
+	for (i = 0; e == ERR_OK && i < POLICY_GROUPS; i++) {
 		groups[i].name[sizeof(groups[i].name) - 1] = '\0';
-		caller_bind_group(&groups[i]);
+		if (groups[i].name[0] != '\0')
+			caller_bind_group(&groups[i]);
 	}
-	if (channel_write(a->judge.out, &msg, sizeof(msg)) != ERR_OK)
-		return ERR_PROTOCOL;
-	return channel_write(a->judge.out, groups, sizeof(groups));
+	if (e == ERR_OK)
+		e = channel_write(a->judge.out, &msg, sizeof(msg));
+	return e != ERR_OK ?
+	    e :
+	    channel_write(a->judge.out, groups, sizeof(groups));
 }
 
 /*
@@ -108,27 +131,19 @@ answer_groups(struct actor *a, const struct timespec *deadline)
 static bool
 well_formed(struct verdict *v)
 {
-	char *const ends[] = {
-	    &v->error[sizeof(v->error) - 1],
-	    &v->rule[sizeof(v->rule) - 1],
-	    &v->name[NAME_SIZE - 1],
-	    &v->group[NAME_SIZE - 1],
-	    &v->new_name[NAME_SIZE - 1],
-	    &v->new_group[NAME_SIZE - 1],
-	    &v->primary.path[PATH_SIZE - 1],
-	    &v->config.path[PATH_SIZE - 1],
-	    &v->queue.path[PATH_SIZE - 1],
-	    &v->data.path[PATH_SIZE - 1],
-	    &v->meta[PATH_SIZE - 1],
-	    &v->command_directory[PATH_SIZE - 1],
-	    &v->mail_owner[NAME_SIZE - 1],
-	    &v->setgid_group[NAME_SIZE - 1],
-	    &v->record.name[NAME_SIZE - 1],
-	    &v->record.group[NAME_SIZE - 1],
+	char *const ends[] = {&v->error[sizeof(v->error) - 1],
+	    &v->rule[sizeof(v->rule) - 1], &v->name[NAME_SIZE - 1],
+	    &v->group[NAME_SIZE - 1], &v->new_name[NAME_SIZE - 1],
+	    &v->new_group[NAME_SIZE - 1], &v->primary.path[PATH_SIZE - 1],
+	    &v->config.path[PATH_SIZE - 1], &v->queue.path[PATH_SIZE - 1],
+	    &v->data.path[PATH_SIZE - 1], &v->meta[PATH_SIZE - 1],
+	    &v->command_directory[PATH_SIZE - 1], &v->mail_owner[NAME_SIZE - 1],
+	    &v->syslog_facility[sizeof(v->syslog_facility) - 1],
+	    &v->syslog_name[NAME_SIZE - 1], &v->setgid_group[NAME_SIZE - 1],
+	    &v->record.name[NAME_SIZE - 1], &v->record.group[NAME_SIZE - 1],
 	    &v->record.config.path[PATH_SIZE - 1],
 	    &v->record.queue.path[PATH_SIZE - 1],
-	    &v->record.data.path[PATH_SIZE - 1],
-	};
+	    &v->record.data.path[PATH_SIZE - 1]};
 	size_t i;
 
 	for (i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
@@ -139,6 +154,10 @@ well_formed(struct verdict *v)
 		    strcmp(v->entries[i].name, "..") == 0 ||
 		    v->entries[i].base >= BASE_COUNT ||
 		    (v->entries[i].mode & ~0777) != 0)
+			return false;
+		/* A configuration directory is root's and nobody else's. */
+		if (v->entries[i].base == BASE_CONFIG &&
+		    (v->entries[i].mail_owned || v->entries[i].setgid_group))
 			return false;
 	}
 	return v->err <= ERR_BUG && v->op < OP_COUNT &&
@@ -172,9 +191,9 @@ clean_list(const char *list, size_t len)
 }
 
 static enum err
-get_verdict(struct actor *a, struct why *why)
+get_verdict(struct actor *a, unsigned seconds, struct why *why)
 {
-	struct timespec deadline = lock_deadline(JUDGE_SECONDS);
+	struct timespec deadline = lock_deadline(seconds);
 	struct verdict *v = &a->v;
 	uint32_t msg;
 	enum err e;
@@ -195,7 +214,8 @@ get_verdict(struct actor *a, struct why *why)
 	    channel_read(a->judge.in, a->alt, v->altlen, &deadline) != ERR_OK)
 		return lost(why, ERR_PROTOCOL);
 	a->list[v->listlen] = a->alt[v->altlen] = '\0';
-	if (!clean_list(a->list, v->listlen) || !clean_list(a->alt, v->altlen))
+	if ((v->set_list && !clean_list(a->list, v->listlen)) ||
+	    (v->set_alt && !clean_list(a->alt, v->altlen)))
 		return why_set(why, ERR_CONFLICT,
 		    "multi_instance_directories or "
 		    "alternate_config_directories would hold a path that "
@@ -213,6 +233,17 @@ tell_judge(struct actor *a, uint32_t msg, struct why *why)
 	return ERR_OK;
 }
 
+static void
+ignore_signals(void)
+{
+	static const int quiet[] = {SIGINT, SIGQUIT, SIGHUP, SIGTERM, SIGTSTP,
+	    SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2};
+	size_t i;
+
+	for (i = 0; i < sizeof(quiet) / sizeof(quiet[0]); i++)
+		(void)signal(quiet[i], SIG_IGN);
+}
+
 /* In the child: without any capability from its first instruction on, since
  * with an empty bounding set exec gives uid 0 nothing back. */
 static _Noreturn void
@@ -222,6 +253,9 @@ exec_judge(const struct service *h, int in, int out)
 	char name[32], *argv[] = {path, name, NULL}, *env[] = {NULL};
 
 	(void)strlcpy(name, h->name, sizeof(name));
+	/* Not to be stopped by ^Z while we hold locks; stays across exec. */
+	ignore_signals();
+	(void)setsid();
 	/* The pipes lie above 4, where nothing else is open. */
 	if (privs_keep(NULL, 0, true, NULL) == ERR_OK &&
 	    (in = fcntl(in, F_DUPFD, JUDGE_FD_OUT + 1)) != -1 &&
@@ -260,39 +294,11 @@ start_judge(const struct service *h, struct actor *a, struct why *why)
 	return ERR_OK;
 }
 
-/* --- audit and reply ----------------------------------------------------- */
-
-static bool
-audit(const struct actor *a, const char *event, enum err e, const char *text)
-{
-	const struct verdict *v = &a->v;
-	const struct op_info *op = op_info(v->op);
-	char user[NAME_SIZE * 2], name[NAME_SIZE * 2], dir[PATH_SIZE],
-	    detail[1024];
-
-	return log_line(e == ERR_OK ? LOG_INFO : LOG_NOTICE,
-	    "event=%s id=%ld-%ld uid=%lu user=%s step=%s action=%s "
-	    "instance=%s directory=%s rule=%s result=%s%s%s%s",
-	    event, (long)getpid(), (long)a->deadline.tv_nsec,
-	    (unsigned long)a->caller->uid,
-	    log_vis(a->caller->name, user, sizeof(user)),
-	    op != NULL ? op->name : "none",
-	    v->action < ACTION_COUNT ? action_name((enum action)v->action) :
-				       "none",
-	    log_vis(v->name, name, sizeof(name)),
-	    log_vis(v->config.path, dir, sizeof(dir)),
-	    v->rule[0] != '\0' ? v->rule : "none",
-	    e == ERR_OK         ? "permitted" :
-		e == ERR_DENIED ? "denied" :
-				  "failed",
-	    text[0] != '\0' ? " detail=\"" : "",
-	    log_vis(text, detail, sizeof(detail)), text[0] != '\0' ? "\"" : "");
-}
+/* --- the reply ----------------------------------------------------- */
 
 static void
 send_reply(struct actor *a, enum err e, const struct why *why)
 {
-	struct pollfd pfd = {.fd = PROTO_FD_REPLY, .events = POLLOUT};
 	struct reply *r = &a->reply;
 
 	r->version = PROTO_VERSION;
@@ -301,30 +307,36 @@ send_reply(struct actor *a, enum err e, const struct why *why)
 	r->unchanged = a->v.unchanged != 0;
 	(void)strlcpy(r->rule, a->v.rule, sizeof(r->rule));
 	if (e != ERR_OK)
-		(void)strlcpy(r->error, why->text, sizeof(r->error));
-	/* Nobody reads?  Then nobody wants to know. */
-	if (poll(&pfd, 1, REPLY_MS) == 1 &&
-	    write(PROTO_FD_REPLY, r, sizeof(*r)) == -1)
+		(void)log_plain(why->text, r->error, sizeof(r->error));
+	/* Nobody reads?  Then nobody wants to know: SIGALRM ends us. */
+	(void)alarm(REPLY_SECONDS);
+	if (write(PROTO_FD_REPLY, r, sizeof(*r)) == -1)
 		return;
 }
 
 /* --- the actor ----------------------------------------------------------- */
 
-/* From here on nobody's terminal or signal ends a step half-way; and nobody
- * but root can send one. */
+/*
+ * From here on nobody's terminal or signal ends or stops a step half-way, and
+ * nobody but root can send one: to us, and to the judge, which says so.
+ */
 static enum err
 become_root(struct actor *a, struct why *why)
 {
-	static const int quiet[] = {SIGINT, SIGQUIT, SIGHUP, SIGTERM, SIGTSTP,
-	    SIGTTIN, SIGTTOU, SIGALRM, SIGUSR1, SIGUSR2};
+	struct timespec deadline = lock_deadline(ROOT_SECONDS);
+	uint32_t msg = 0;
 	enum err e;
-	size_t i;
 
 	if ((e = privs_root_user(why)) != ERR_OK ||
 	    (e = tell_judge(a, MSG_ROOT, why)) != ERR_OK)
 		return e;
-	for (i = 0; i < sizeof(quiet) / sizeof(quiet[0]); i++)
-		(void)signal(quiet[i], SIG_IGN);
+	ignore_signals();
+	e = channel_read(a->judge.in, &msg, sizeof(msg), &deadline);
+	if (e != ERR_OK || msg != MSG_READY)
+		return lost(why, e);
+	if (lock_left(&a->given_up) == 0)
+		return why_set(why, ERR_TIMEOUT,
+		    "took too long to be decided, run the command again");
 	return ERR_OK;
 }
 
@@ -335,10 +347,27 @@ lookup_ids(struct actor *a, struct why *why)
 
 	if (a->v.mail_owner[0] == '\0')
 		return ERR_OK;
-	if ((e = caller_user_id(a->v.mail_owner, &a->mail_uid, &a->mail_gid,
-		 why)) != ERR_OK)
+	e = caller_mail_ids(a->v.mail_owner, a->v.setgid_group, &a->mail_uid,
+	    &a->mail_gid, &a->setgid_gid, why);
+	if (e != ERR_OK)
 		return e;
-	return caller_group_id(a->v.setgid_group, &a->setgid_gid, why);
+	/* Directories are given to these: never to root's account or to the
+	 * caller's own, whatever a verdict says. */
+	if (a->mail_uid == 0 || a->setgid_gid == 0 ||
+	    (!a->caller->root && a->mail_uid == a->caller->uid))
+		return why_set(why, ERR_UNTRUSTED,
+		    "mail_owner = %s, setgid_group = %s: must not be root's or "
+		    "the caller's own",
+		    a->v.mail_owner, a->v.setgid_group);
+	return ERR_OK;
+}
+
+/* The same directory, or one that was still to be made. */
+static bool
+same_where(const struct where *was, const struct where *is)
+{
+	return strcmp(was->path, is->path) == 0 &&
+	    (was->ino == 0 || (was->ino == is->ino && was->dev == is->dev));
 }
 
 /* The second verdict must be about what we prepared for. */
@@ -351,13 +380,15 @@ decide_again(struct actor *a, struct why *why)
 
 	first = *v;
 	if ((e = tell_judge(a, MSG_AGAIN, why)) != ERR_OK ||
-	    (e = get_verdict(a, why)) != ERR_OK)
+	    (e = get_verdict(a, AGAIN_SECONDS, why)) != ERR_OK)
 		return e;
-	if (v->op == first.op &&
-	    strcmp(v->config.path, first.config.path) == 0 &&
-	    strcmp(v->queue.path, first.queue.path) == 0 &&
-	    strcmp(v->data.path, first.data.path) == 0 &&
+	if (v->op == first.op && v->command == first.command &&
+	    same_where(&first.primary, &v->primary) &&
+	    same_where(&first.config, &v->config) &&
+	    same_where(&first.queue, &v->queue) &&
+	    same_where(&first.data, &v->data) &&
 	    strcmp(v->meta, first.meta) == 0 &&
+	    strcmp(v->command_directory, first.command_directory) == 0 &&
 	    strcmp(v->mail_owner, first.mail_owner) == 0 &&
 	    strcmp(v->setgid_group, first.setgid_group) == 0)
 		return ERR_OK;
@@ -367,19 +398,22 @@ decide_again(struct actor *a, struct why *why)
 }
 
 static enum err
-locked(const struct service *h, struct actor *a, int state, struct why *why)
+locked(const struct service *h, struct actor *a, struct why *why)
 {
 	enum err e;
 	int lock;
 
-	e = lock_take(state, "lock", PATH_STATE "/lock", &a->deadline, &lock,
+	e = lock_take(a->state, "lock", PATH_STATE "/lock", &a->deadline, &lock,
 	    why);
 	if (e != ERR_OK)
 		return e;
-	if ((e = h->lock(a, why)) == ERR_OK &&
-	    (e = decide_again(a, why)) == ERR_OK && !a->v.unchanged)
-		e = h->act(a, why);
-	(void)h->release(a, why);
+	if (h->lock != NULL)
+		e = h->lock(a, why);
+	if (e == ERR_OK && (e = decide_again(a, why)) == ERR_OK &&
+	    !a->v.unchanged)
+		e = h->acts[a->v.op](a, why);
+	if (h->release != NULL)
+		(void)h->release(a, why);
 	(void)close(lock);
 	return e;
 }
@@ -388,10 +422,9 @@ static enum err
 serve(const struct service *h, struct actor *a, struct why *why)
 {
 	enum err e;
-	int state = -1;
 
 	if ((e = start_judge(h, a, why)) != ERR_OK ||
-	    (e = get_verdict(a, why)) != ERR_OK)
+	    (e = get_verdict(a, DECIDE_SECONDS, why)) != ERR_OK)
 		return e;
 	a->deadline =
 	    lock_deadline(a->v.lock_timeout == 0 ? LOCK_SECONDS_DEFAULT :
@@ -400,17 +433,23 @@ serve(const struct service *h, struct actor *a, struct why *why)
 	if ((e = lookup_ids(a, why)) != ERR_OK ||
 	    (e = become_root(a, why)) != ERR_OK)
 		return e;
-	if (!audit(a, "decided", ERR_OK, "") && a->v.audit_required)
+	if (h->acts[a->v.op] == NULL)
+		return why_set(why, ERR_BUG, "a verdict on another's step");
+	a->acting = true;
+	if (!audit_decided(a) && a->v.audit_required)
 		return why_set(why, ERR_STATE,
 		    "the audit log cannot be written and the policy says "
 		    "\"audit required\"");
 	if ((e = record_open(&a->records, why)) != ERR_OK ||
-	    (e = path_open_dir(PATH_STATE, true, &state, why)) != ERR_OK ||
+	    (e = path_open_dir(PATH_STATE, true, &a->state, why)) != ERR_OK ||
 	    (e = h->prepare(a, why)) != ERR_OK)
 		return e;
-	return h->lock != NULL && a->v.op != OP_READ ?
-	    locked(h, a, state, why) :
-	    h->act(a, why);
+	if (h->locks && a->v.op != OP_READ)
+		return locked(h, a, why);
+	/* Now that nobody can stop us: is it still so? */
+	if (a->v.op != OP_READ && (e = decide_again(a, why)) != ERR_OK)
+		return e;
+	return h->acts[a->v.op](a, why);
 }
 
 int
@@ -430,14 +469,22 @@ helper_main(const struct service *h, int argc, char **argv)
 	if (startup_clean(&startup, &why) != ERR_OK ||
 	    startup_check(&startup, argc, argv, h->caps, h->ncaps, &why) !=
 		ERR_OK) {
-		dprintf(STDERR_FILENO, "%s: fatal: %s\n", h->name, why.text);
+		a->v.op = OP_NONE;
+		if (startup_can_reply())
+			send_reply(a, ERR_PRIVILEGE, &why);
+		else
+			dprintf(STDERR_FILENO, "%s: fatal: %s\n", h->name,
+			    why.text);
 		return 1;
 	}
-	log_open(h->name);
+	audit_begin(h);
+	a->given_up = lock_deadline(DECIDE_SECONDS);
+	/* Root's postfix(1) keeps root's own groups. */
 	if ((e = caller_lookup(&caller, &why)) == ERR_OK &&
-	    (e = privs_root_group(&why)) == ERR_OK)
+	    ((caller.root && !h->locks) ||
+		(e = privs_root_group(&why)) == ERR_OK))
 		e = serve(h, a, &why);
-	(void)audit(a, "done", e, why.text);
+	audit_done(a, e, &why);
 	send_reply(a, e, &why);
 	return e == ERR_OK ? 0 : 1;
 }

@@ -30,17 +30,19 @@ struct actor {
 	struct verdict v;
 	char list[LIST_MAX], alt[LIST_MAX];
 	struct reply reply;
-	struct timespec deadline;
+	struct timespec deadline; /* for the locks */
+	struct timespec given_up; /* for the decision */
+	bool notes_full;
+	bool acting; /* permitted, and "decided" was written */
 	uid_t mail_uid;
 	gid_t mail_gid, setgid_gid;
-	int records; /* descriptor of the directory of records, or -1 */
+	int state, records; /* PATH_STATE and its records: descriptors */
 };
 
 /*
  * A step in the actor.  prepare: opens and confines, before any lock.  lock:
- * what else to lock once the global lock is held; NULL: this helper takes no
- * lock at all and acts on the first verdict.  act: what the verdict made under
- * the locks says.  release: unlocks, whatever happened.
+ * what else to lock once the global lock is held.  acts, by enum op: what the
+ * second verdict says.  release: unlocks, whatever happened.
  */
 typedef enum err actor_fn(struct actor *, struct why *);
 
@@ -49,7 +51,9 @@ struct service {
 	const char *name;
 	const cap_value_t *caps; /* must be there at the start */
 	size_t ncaps;
-	actor_fn *prepare, *lock, *act, *release;
+	bool locks; /* takes the global lock, and reads under it */
+	actor_fn *prepare, *lock, *release; /* the last two may be NULL */
+	actor_fn *const *acts;
 };
 
 int helper_main(const struct service *, int argc, char **argv);
@@ -61,5 +65,17 @@ void helper_note(struct actor *a, const char *fmt, ...)
 /* Opens the directory of a verdict and compares device and inode. */
 enum err helper_open(struct actor *a, const struct where *, int *fd,
     struct why *);
+
+/* What an actor keeps once it knows its step. */
+struct confinement {
+	const cap_value_t *caps;
+	const struct sandbox_dir *dirs;
+	const struct sandbox_call *calls;
+	size_t ncaps, ndirs, ncalls;
+};
+enum err helper_confine(struct actor *a, const struct confinement *,
+    struct why *why);
+
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 #endif

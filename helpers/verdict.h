@@ -21,8 +21,9 @@
 #define JUDGE_FD_OUT 6 /* to the actor */
 
 /* Judge to actor. */
-#define MSG_GROUPS  1u /* then n, then struct policy_group[POLICY_GROUPS] */
+#define MSG_GROUPS  1u /* then struct policy_group[POLICY_GROUPS] */
 #define MSG_VERDICT 2u /* then struct verdict, list, alt */
+#define MSG_READY   6u /* I am 0,0,0 too */
 /* Actor to judge. */
 #define MSG_BOUND 3u /* then the groups, bound */
 #define MSG_ROOT  4u /* permitted: become 0,0,0 as I did */
@@ -52,6 +53,7 @@ struct verdict {
 	uint32_t verbose;
 	uint32_t command; /* enum action; ACTION_COUNT: root's own words */
 	uint32_t capabilities;
+	uint32_t unfinished; /* a record is open: root may not start it */
 	uint32_t audit_required;
 	uint32_t no_landlock; /* policy accepts confinement without it */
 	char error[768];
@@ -63,6 +65,7 @@ struct verdict {
 	struct where primary, config, queue, data;
 	char meta[PATH_SIZE], command_directory[PATH_SIZE];
 	char mail_owner[NAME_SIZE], setgid_group[NAME_SIZE];
+	char syslog_facility[32], syslog_name[NAME_SIZE];
 	struct record record; /* to be written, or as it was read */
 	struct facts facts;
 	uint32_t nentries;

@@ -52,21 +52,6 @@ caller_lookup(struct caller *c, struct why *why)
 	return ERR_OK;
 }
 
-struct subject
-caller_subject(const struct caller *c)
-{
-	struct subject s = {
-	    .uid = c->uid,
-	    .name = c->name,
-	    .fresh = c->fresh,
-	    .nfresh = c->nfresh,
-	    .kernel = c->kernel,
-	    .nkernel = c->nkernel,
-	};
-
-	return s;
-}
-
 void
 caller_bind_group(struct policy_group *g)
 {
@@ -83,24 +68,17 @@ caller_bind_group(struct policy_group *g)
 }
 
 enum err
-caller_user_id(const char *user, uid_t *uid, gid_t *gid, struct why *why)
+caller_mail_ids(const char *owner, const char *group, uid_t *uid, gid_t *gid,
+    gid_t *setgid, struct why *why)
 {
-	struct passwd *pw = getpwnam(user);
-
-	if (pw == NULL)
-		return why_set(why, ERR_NOTFOUND, "no such user: %s", user);
-	*uid = pw->pw_uid;
-	*gid = pw->pw_gid;
-	return ERR_OK;
-}
-
-enum err
-caller_group_id(const char *group, gid_t *gid, struct why *why)
-{
+	struct passwd *pw = getpwnam(owner);
 	struct group *gr = getgrnam(group);
 
-	if (gr == NULL)
-		return why_set(why, ERR_NOTFOUND, "no such group: %s", group);
-	*gid = gr->gr_gid;
+	if (pw == NULL || gr == NULL)
+		return why_set(why, ERR_NOTFOUND, "no such %s: %s",
+		    pw == NULL ? "user" : "group", pw == NULL ? owner : group);
+	*uid = pw->pw_uid;
+	*gid = pw->pw_gid;
+	*setgid = gr->gr_gid;
 	return ERR_OK;
 }

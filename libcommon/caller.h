@@ -38,8 +38,8 @@ struct subject caller_subject(const struct caller *c);
 /* Looks up a group named in a policy: fills state and gid. */
 void caller_bind_group(struct policy_group *g);
 
-/* The ids of the accounts Postfix runs under.  ERR_NOTFOUND, naming it. */
-enum err caller_user_id(const char *user, uid_t *uid, gid_t *gid, struct why *);
-enum err caller_group_id(const char *group, gid_t *gid, struct why *);
+/* mail_owner's user and primary group, setgid_group's group. */
+enum err caller_mail_ids(const char *owner, const char *group, uid_t *uid,
+    gid_t *gid, gid_t *setgid, struct why *why);
 
 #endif

@@ -4,6 +4,18 @@
 #include "policy.h"
 #include "proto.h"
 
+static const char *const helpers[HELPER_COUNT] = {
+    [HELPER_CONFIG] = "postmulti-config",
+    [HELPER_DIRS] = "postmulti-dirs",
+    [HELPER_EXEC] = "postmulti-exec",
+};
+
+const char *
+helper_name(enum helper h)
+{
+	return helpers[h];
+}
+
 /*
  * What each part of a frame may hold.  A part outside the operation's field
  * groups, and a root_only part from anybody but root, must be all zero.

@@ -1,5 +1,6 @@
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,64 +9,47 @@
 #include <bsd/string.h>
 #define LIBBSD_OPENBSD_VIS
 #include <bsd/vis.h>
+#define SYSLOG_NAMES
+#include <syslog.h>
 
 #include "log.h"
 
 static int sock = -1;
-static const char *name = "postmulti";
+static bool journal;
+static const char *program = "postmulti";
+
+static bool
+connect_to(const char *path)
+{
+	struct sockaddr_un sun = {.sun_family = AF_UNIX};
+
+	(void)strlcpy(sun.sun_path, path, sizeof(sun.sun_path));
+	return connect(sock, (struct sockaddr *)&sun, sizeof(sun)) == 0;
+}
 
 void
 log_open(const char *ident)
 {
-	struct sockaddr_un sun = {.sun_family = AF_UNIX};
-
-	name = ident;
-	(void)strlcpy(sun.sun_path, "/dev/log", sizeof(sun.sun_path));
+	program = ident;
 	sock = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (sock != -1 &&
-	    connect(sock, (struct sockaddr *)&sun, sizeof(sun)) == -1) {
+	if (sock == -1)
+		return;
+	journal = connect_to("/run/systemd/journal/socket");
+	if (!journal && !connect_to("/dev/log")) {
 		(void)close(sock);
 		sock = -1;
 	}
 }
 
-int
-log_fd(void)
-{
-	return sock;
-}
-
-/* No time stamp: the daemon has the better clock, and RFC 3164 allows it. */
-bool
-log_line(int priority, const char *fmt, ...)
-{
-	char line[2048];
-	va_list ap;
-	int n, m;
-
-	n = snprintf(line, sizeof(line),
-	    "<%d>%s[%ld]: ", LOG_AUTHPRIV | priority, name, (long)getpid());
-	va_start(ap, fmt);
-	m = vsnprintf(line + n, sizeof(line) - (size_t)n, fmt, ap);
-	va_end(ap);
-	if (m < 0 || sock == -1)
-		return false;
-	n = n + m < (int)sizeof(line) ? n + m : (int)sizeof(line) - 1;
-	return send(sock, line, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL) == n;
-}
-
-const char *
-log_vis(const char *text, char *out, size_t size)
+static const char *
+encode(const char *text, char *out, size_t size, int flags)
 {
 	char one[8];
 	size_t n = 0, m;
 
 	out[0] = '\0';
 	for (; *text != '\0'; text++) {
-		m = (size_t)(vis(one, *text,
-				 VIS_CSTYLE | VIS_NL | VIS_TAB | VIS_DQ,
-				 text[1]) -
-		    one);
+		m = (size_t)(vis(one, *text, flags, text[1]) - one);
 		if (n + m >= size)
 			break;
 		memcpy(out + n, one, m);
@@ -73,4 +57,84 @@ log_vis(const char *text, char *out, size_t size)
 	}
 	out[n] = '\0';
 	return out;
+}
+
+const char *
+log_vis(const char *text, char *out, size_t size)
+{
+	return encode(text, out, size, VIS_CSTYLE | VIS_NL | VIS_TAB | VIS_DQ);
+}
+
+const char *
+log_plain(const char *text, char *out, size_t size)
+{
+	return encode(text, out, size,
+	    VIS_CSTYLE | VIS_NL | VIS_TAB | VIS_NOSLASH);
+}
+
+/* more: fields for the journal, "NAME=value\n" each. */
+static bool
+deliver(int facility, const char *ident, int priority, const char *text,
+    const char *more)
+{
+	char line[8192];
+	int n;
+
+	if (!journal) /* no time stamp: the daemon has the better clock */
+		n = snprintf(line, sizeof(line), "<%d>%s[%ld]: %s",
+		    facility | priority, ident, (long)getpid(), text);
+	else
+		n = snprintf(line, sizeof(line),
+		    "MESSAGE=%s\nPRIORITY=%d\nSYSLOG_FACILITY=%d\n"
+		    "SYSLOG_IDENTIFIER=%s\nSYSLOG_PID=%ld\n%s",
+		    text, priority, facility >> 3, ident, (long)getpid(), more);
+	if (n < 0 || sock == -1)
+		return false;
+	if ((size_t)n >= sizeof(line))
+		n = (int)sizeof(line) - 1;
+	return send(sock, line, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL) == n;
+}
+
+bool
+log_pairs(int priority, const struct log_pair *p, size_t n)
+{
+	char text[3072] = "", more[4096] = "", value[1024], key[32], one[1100];
+	size_t i, k;
+
+	for (; n > 0; n--, p++) {
+		if (p->value[0] == '\0')
+			continue;
+		(void)log_vis(p->value, value, sizeof(value));
+		(void)snprintf(one, sizeof(one),
+		    strchr(value, ' ') != NULL ? "%s%s=\"%s\"" : "%s%s=%s",
+		    text[0] != '\0' ? " " : "", p->key, value);
+		(void)strlcat(text, one, sizeof(text));
+		for (k = strlen(p->key), i = 0; i <= k && i < 31; i++)
+			key[i] = (char)toupper((unsigned char)p->key[i]);
+		key[31] = '\0';
+		(void)snprintf(one, sizeof(one), "POSTMULTI_%s=%s\n", key,
+		    value);
+		(void)strlcat(more, one, sizeof(more));
+	}
+	return deliver(LOG_AUTHPRIV, program, priority, text, more);
+}
+
+bool
+log_mail(const char *facility, const char *name, int priority, const char *fmt,
+    ...)
+{
+	char text[1024], clean[1024], ident[256];
+	const CODE *c;
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	(void)snprintf(ident, sizeof(ident), "%.100s/%s",
+	    name[0] != '\0' ? name : "postfix", program);
+	for (c = facilitynames; c->c_name != NULL; c++)
+		if (strcmp(c->c_name, facility) == 0)
+			break;
+	return deliver(c->c_name != NULL ? c->c_val : LOG_MAIL, ident, priority,
+	    log_plain(text, clean, sizeof(clean)), "");
 }

@@ -2,8 +2,8 @@
 #define POSTMULTI_LOG_H
 
 /*
- * The audit trail: one datagram a line to /dev/log, authpriv facility,
- * key=value.  The socket is connected before a filter is loaded and never
+ * Lines to the log: natively to the journal where its socket is there, else
+ * to /dev/log.  The socket is connected before a filter is loaded and never
  * again: syslog(3) would call socket(2) when the daemon was restarted.
  */
 
@@ -16,15 +16,28 @@
 /* Connects; ident is the program's name.  Failure is remembered. */
 void log_open(const char *ident);
 
-/* The socket's descriptor, or -1. */
-int log_fd(void);
+struct log_pair {
+	const char *key, *value;
+};
 
-/* Sends one line.  priority: LOG_INFO, LOG_NOTICE, LOG_WARNING.  Returns
- * false when it could not be sent, at once: it never blocks. */
-bool log_line(int priority, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
+/*
+ * Sends one line of key=value to facility authpriv; for the journal each pair
+ * is a field POSTMULTI_KEY too.  Values are vis(3)-encoded here; empty ones
+ * are left out.  priority: LOG_INFO ...  Returns false when it could not be
+ * sent, at once: it never blocks.
+ */
+bool log_pairs(int priority, const struct log_pair *, size_t n);
+
+/* A line to the mail log, as Postfix's own programs appear there: facility
+ * and name are main.cf's syslog_facility and syslog_name ("" for mail and
+ * postfix).  It is encoded as a whole. */
+bool log_mail(const char *facility, const char *name, int priority,
+    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
 /* Makes text fit for one line: vis(3)-encoded, cut to size.  Returns out. */
 const char *log_vis(const char *text, char *out, size_t size);
+
+/* The same for messages that a person reads: quotes stay. */
+const char *log_plain(const char *text, char *out, size_t size);
 
 #endif

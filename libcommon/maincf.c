@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <bsd/string.h>
+
 #include "maincf.h"
 
 /*
@@ -132,7 +134,7 @@ maincf_parse(struct maincf *m, const char *label, const char *buf, size_t len,
 	bool cut = false;
 	enum err e;
 
-	m->label = label;
+	(void)strlcpy(m->label, label, sizeof(m->label));
 	m->buf = buf;
 	m->len = len;
 	m->n = 0;

@@ -26,7 +26,7 @@ struct maincf_setting {
 };
 
 struct maincf {
-	const char *label; /* for messages: the file's path */
+	char label[288]; /* for messages: the file's path */
 	const char *buf;
 	size_t len;
 	size_t n;

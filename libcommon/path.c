@@ -1,5 +1,6 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -226,4 +227,29 @@ path_slurp(int fd, const char *label, char *buf, size_t size, size_t *len,
 	buf[n] = '\0';
 	*len = n;
 	return ERR_OK;
+}
+
+enum err
+path_each(int dirfd, const char *label, path_fn *fn, void *ctx, struct why *why)
+{
+	union {
+		struct dirent64 align;
+		char bytes[2048];
+	} buf;
+	struct dirent64 *d;
+	enum err e;
+	ssize_t n, at;
+
+	if (lseek(dirfd, 0, SEEK_SET) == -1)
+		return why_errno(why, "list %s", label);
+	while ((n = getdents64(dirfd, buf.bytes, sizeof(buf.bytes))) > 0)
+		for (at = 0; at < n; at += d->d_reclen) {
+			d = (struct dirent64 *)(void *)(buf.bytes + at);
+			if (strcmp(d->d_name, ".") == 0 ||
+			    strcmp(d->d_name, "..") == 0)
+				continue;
+			if ((e = fn(ctx, dirfd, d->d_name)) != ERR_OK)
+				return e;
+		}
+	return n == 0 ? ERR_OK : why_errno(why, "list %s", label);
 }

@@ -63,4 +63,12 @@ enum err path_check_owner(const struct stat *, const char *label, struct why *);
 enum err path_slurp(int fd, const char *label, char *buf, size_t size,
     size_t *len, struct why *);
 
+/*
+ * Calls fn for every entry of a directory but "." and "..", from its start,
+ * until fn returns something else than ERR_OK, which is then returned.
+ */
+typedef enum err path_fn(void *ctx, int dirfd, const char *name);
+enum err path_each(int dirfd, const char *label, path_fn *fn, void *ctx,
+    struct why *why);
+
 #endif

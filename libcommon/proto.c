@@ -8,18 +8,6 @@ static const struct op_info ops[OP_COUNT] = {
 #undef X
 };
 
-static const char *const helpers[HELPER_COUNT] = {
-    [HELPER_CONFIG] = "postmulti-config",
-    [HELPER_DIRS] = "postmulti-dirs",
-    [HELPER_EXEC] = "postmulti-exec",
-};
-
-const char *
-helper_name(enum helper h)
-{
-	return helpers[h];
-}
-
 const struct op_info *
 op_info(unsigned op)
 {

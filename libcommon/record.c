@@ -38,8 +38,8 @@ record_file_name(const char *config, char *out)
 }
 
 #define FORMAT                                                                 \
-	"postmulti record 1\naction %s\nuid %lu\ntime %" PRIu64                \
-	"\nname %s\ngroup %s\nconfig %" PRIu64 " %" PRIu64                     \
+	"postmulti record 1\naction %s\ndirectories %s\nuid %lu\ntime "        \
+	"%" PRIu64 "\nname %s\ngroup %s\nconfig %" PRIu64 " %" PRIu64          \
 	" %s\nqueue %" PRIu64 " %" PRIu64 " %s\ndata %" PRIu64 " %" PRIu64     \
 	" %s\n"
 
@@ -58,10 +58,10 @@ record_write(int dirfd, const struct record *r, struct why *why)
 	int fd, n;
 
 	n = snprintf(text, sizeof(text), FORMAT, action_name(r->action),
-	    (unsigned long)r->uid, r->time, dash(r->name), dash(r->group),
-	    r->config.dev, r->config.ino, r->config.path, r->queue.dev,
-	    r->queue.ino, dash(r->queue.path), r->data.dev, r->data.ino,
-	    dash(r->data.path));
+	    r->done ? "done" : "begun", (unsigned long)r->uid, r->time,
+	    dash(r->name), dash(r->group), r->config.dev, r->config.ino,
+	    r->config.path, r->queue.dev, r->queue.ino, dash(r->queue.path),
+	    r->data.dev, r->data.ino, dash(r->data.path));
 	if (n < 0 || (size_t)n >= sizeof(text))
 		return why_set(why, ERR_BUG, "record too long");
 	record_file_name(r->config.path, name);

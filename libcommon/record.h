@@ -24,6 +24,7 @@ struct where {
 
 struct record {
 	enum action action; /* create, import, destroy */
+	uint32_t done;      /* 1: its first step, on directories, is done */
 	uid_t uid;          /* who began it */
 	uint64_t time;      /* when, seconds since the epoch */
 	char name[NAME_SIZE], group[NAME_SIZE];

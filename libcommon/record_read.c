@@ -1,4 +1,3 @@
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -70,6 +69,9 @@ parse(char *text, struct record *r)
 	if (a != ACTION_CREATE && a != ACTION_IMPORT && a != ACTION_DESTROY)
 		return false;
 	r->action = (enum action)a;
+	if ((s = line(&text, "directories")) == NULL)
+		return false;
+	r->done = strcmp(s, "done") == 0;
 	if (!take_number(line(&text, "uid"), &uid) ||
 	    !take_number(line(&text, "time"), &r->time) ||
 	    !take_name(line(&text, "name"), site_name_ok, r->name) ||
@@ -114,26 +116,28 @@ record_read(int dirfd, const char *config, struct record *r, struct why *why)
 	return read_file(dirfd, name, r, why);
 }
 
-int
-record_each(int dirfd, int (*each)(void *, const struct record *), void *ctx)
-{
-	union {
-		struct dirent64 align;
-		char bytes[4096];
-	} buf;
-	struct dirent64 *d;
-	struct record r;
-	ssize_t n, at;
-	int stop = 0;
+struct each {
+	int (*fn)(void *, const struct record *);
+	void *ctx;
+	int stop;
+};
 
-	(void)lseek(dirfd, 0, SEEK_SET);
-	while (stop == 0 &&
-	    (n = getdents64(dirfd, buf.bytes, sizeof(buf.bytes))) > 0)
-		for (at = 0; at < n && stop == 0; at += d->d_reclen) {
-			d = (struct dirent64 *)(void *)(buf.bytes + at);
-			if (d->d_name[0] == ',' &&
-			    read_file(dirfd, d->d_name, &r, NULL) == ERR_OK)
-				stop = each(ctx, &r);
-		}
-	return stop;
+static enum err
+each_file(void *ctx, int dirfd, const char *name)
+{
+	struct each *each = ctx;
+	struct record r;
+
+	if (name[0] == ',' && read_file(dirfd, name, &r, NULL) == ERR_OK)
+		each->stop = each->fn(each->ctx, &r);
+	return each->stop == 0 ? ERR_OK : ERR_EXISTS;
+}
+
+int
+record_each(int dirfd, int (*fn)(void *, const struct record *), void *ctx)
+{
+	struct each each = {fn, ctx, 0};
+
+	(void)path_each(dirfd, RECORD_DIR, each_file, &each, NULL);
+	return each.stop;
 }

@@ -51,25 +51,15 @@ sandbox_calls(const struct sandbox_call *calls, size_t n, struct why *why)
 	    "cannot load a seccomp filter: was the kernel built without it?");
 }
 
-static uint64_t
-access_of(unsigned may)
-{
-	uint64_t a = 0;
-
-	if ((may & SANDBOX_READ) != 0)
-		a |= LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
-	if ((may & SANDBOX_WRITE) != 0)
-		a |= LANDLOCK_ACCESS_FS_WRITE_FILE |
-		    LANDLOCK_ACCESS_FS_TRUNCATE | LANDLOCK_ACCESS_FS_MAKE_REG |
-		    LANDLOCK_ACCESS_FS_REMOVE_FILE;
-	if ((may & SANDBOX_MKDIR) != 0)
-		a |= LANDLOCK_ACCESS_FS_MAKE_DIR;
-	if ((may & SANDBOX_RMDIR) != 0)
-		a |= LANDLOCK_ACCESS_FS_REMOVE_DIR;
-	if ((may & SANDBOX_SOCKET) != 0)
-		a |= LANDLOCK_ACCESS_FS_REMOVE_FILE;
-	return a;
-}
+_Static_assert(SANDBOX_READ ==
+	    (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR) &&
+	SANDBOX_WRITE ==
+	    (LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_TRUNCATE |
+		LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_REMOVE_FILE) &&
+	SANDBOX_MKDIR == LANDLOCK_ACCESS_FS_MAKE_DIR &&
+	SANDBOX_RMDIR == LANDLOCK_ACCESS_FS_REMOVE_DIR &&
+	SANDBOX_UNLINK == LANDLOCK_ACCESS_FS_REMOVE_FILE,
+    "linux/landlock.h");
 
 enum err
 sandbox_dirs(const struct sandbox_dir *dirs, size_t n, struct why *why)
@@ -99,8 +89,9 @@ sandbox_dirs(const struct sandbox_dir *dirs, size_t n, struct why *why)
 	if (set == -1)
 		return why_errno(why, "landlock_create_ruleset");
 	for (i = 0; i < n && e == ERR_OK; i++) {
-		rule.allowed_access =
-		    access_of(dirs[i].may) & all.handled_access_fs;
+		if (dirs[i].fd == -1)
+			continue;
+		rule.allowed_access = dirs[i].may & all.handled_access_fs;
 		rule.parent_fd = dirs[i].fd;
 		if (syscall(SYS_landlock_add_rule, set,
 			LANDLOCK_RULE_PATH_BENEATH, &rule, 0) == -1)

@@ -38,12 +38,13 @@ struct sandbox_call {
 /* Loads the filter; sets no_new_privs.  Final. */
 enum err sandbox_calls(const struct sandbox_call *, size_t n, struct why *);
 
-/* What may be done with everything beneath a directory or to a file. */
-#define SANDBOX_READ   0x1u /* read files, list directories */
-#define SANDBOX_WRITE  0x2u /* write, truncate, make and remove files */
-#define SANDBOX_MKDIR  0x4u
-#define SANDBOX_RMDIR  0x8u
-#define SANDBOX_SOCKET 0x10u /* remove sockets and FIFOs (same as files) */
+/* What may be done with everything beneath a directory: bits of
+ * linux/landlock.h, which sandbox.c holds against these. */
+#define SANDBOX_READ   0xcu    /* read files, list directories */
+#define SANDBOX_WRITE  0x4122u /* write, truncate, make, unlink files */
+#define SANDBOX_MKDIR  0x80u
+#define SANDBOX_RMDIR  0x10u
+#define SANDBOX_UNLINK 0x20u /* any file but a directory */
 
 struct sandbox_dir {
 	int fd;
@@ -51,7 +52,8 @@ struct sandbox_dir {
 };
 
 /*
- * Restricts this process to these directories, by Landlock.  ERR_STATE when
+ * Restricts this process to these directories, by Landlock; entries with fd -1
+ * don't count.  ERR_STATE when
  * the kernel has none (before Linux 5.13 or not enabled): whether to go on
  * without is the caller's decision.
  */

@@ -4,6 +4,29 @@
 
 #include "site.h"
 
+/* What a delegate chooses: nothing that a shell or a log could take amiss. */
+static bool
+plain(const char *s)
+{
+	return strspn(s,
+		   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+		   "0123456789._-") == strlen(s);
+}
+
+bool
+site_delegate_name_ok(const char *name)
+{
+	return site_name_ok(name) && plain(name) &&
+	    strcmp(name, "postfix-") != 0;
+}
+
+bool
+site_delegate_group_ok(const char *group)
+{
+	return site_group_ok(group) && plain(group) && group[0] != '-' &&
+	    group[0] != '.';
+}
+
 struct source {
 	const struct maincf *m;
 	const struct defaults *d;
@@ -127,6 +150,8 @@ site_next(const char **pos, const char **entry)
 	*entry = *pos + strspn(*pos, SEPARATORS);
 	n = strcspn(*entry, SEPARATORS);
 	*pos = *entry + n;
+	while (n > 1 && (*entry)[n - 1] == '/')
+		n--;
 	return n;
 }
 

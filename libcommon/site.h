@@ -101,7 +101,8 @@ enum err site_list(const struct maincf *, const struct defaults *,
     const char *param, char *out, size_t size, struct why *);
 
 /*
- * Walks a list of directories as Postfix splits it: on blanks and commas.
+ * Walks a list of directories as Postfix splits it: on blanks and commas;
+ * trailing slashes don't count.
  * Returns the next entry's length and sets *entry, 0 at the end.  Start with
  * *pos = list.
  */

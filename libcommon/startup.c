@@ -15,6 +15,10 @@
 #include "proto.h"
 #include "startup.h"
 
+#ifndef PR_GET_MDWE
+#define PR_GET_MDWE 66 /* Linux 6.3 */
+#endif
+
 extern char **environ;
 
 /* Below these a call of the caller's choosing would fail half-way. */
@@ -95,7 +99,9 @@ check_channel(int fd, int direction, const char *what, struct why *why)
 		    fd, what);
 	if (S_ISSOCK(st.st_mode) &&
 	    getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &type, &len) == 0 &&
-	    type == AF_UNIX)
+	    type == AF_UNIX &&
+	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 &&
+	    type == SOCK_STREAM)
 		return ERR_OK;
 	if (S_ISFIFO(st.st_mode) && (flags & O_PATH) == 0 &&
 	    ((flags & O_ACCMODE) == direction || (flags & O_ACCMODE) == O_RDWR))
@@ -140,6 +146,10 @@ check_setuid(const struct startup *s, const char *self, struct why *why)
 	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 0)
 		return why_set(why, ERR_PRIVILEGE,
 		    "no_new_privs is set for the calling process");
+	/* Irrevocable, and inherited by all that Postfix would run. */
+	if (prctl(PR_GET_MDWE, 0, 0, 0, 0) > 0)
+		return why_set(why, ERR_PRIVILEGE,
+		    "memory-deny-write-execute is set for the calling process");
 	if (!initial_userns())
 		return why_set(why, ERR_PRIVILEGE,
 		    "called in a user namespace, or /proc is not mounted");
@@ -174,4 +184,10 @@ startup_check(const struct startup *s, int argc, char **argv,
 			    floors[i].name,
 			    (unsigned long long)floors[i].floor);
 	return ERR_OK;
+}
+
+bool
+startup_can_reply(void)
+{
+	return check_channel(PROTO_FD_REPLY, O_WRONLY, "reply", NULL) == ERR_OK;
 }

@@ -35,4 +35,7 @@ enum err startup_clean(struct startup *, struct why *);
 enum err startup_check(const struct startup *, int argc, char **argv,
     const cap_value_t *caps, size_t ncaps, struct why *);
 
+/* Whether descriptor 4 is one that a reply may be written to. */
+bool startup_can_reply(void);
+
 #endif

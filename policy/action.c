@@ -1,5 +1,3 @@
-#include <string.h>
-
 #include "policy.h"
 
 static const struct {
@@ -15,17 +13,6 @@ const char *
 action_name(enum action a)
 {
 	return (unsigned)a < ACTION_COUNT ? actions[a].name : NULL;
-}
-
-int
-action_find(const char *name)
-{
-	int i;
-
-	for (i = 0; i < ACTION_COUNT; i++)
-		if (strcmp(actions[i].name, name) == 0)
-			return i;
-	return -1;
 }
 
 bool

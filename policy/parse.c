@@ -67,6 +67,17 @@ struct parser {
 #define FAIL(ps, column, ...)                                                  \
 	lex_fail(&(ps)->line, column, (ps)->e, ERR_SYNTAX, __VA_ARGS__)
 
+int
+action_find(const char *name)
+{
+	int i;
+
+	for (i = 0; i < ACTION_COUNT; i++)
+		if (strcmp(action_name((enum action)i), name) == 0)
+			return i;
+	return -1;
+}
+
 /* The next word, or an error just behind the last one. */
 static enum err
 next_word(struct parser *ps, const char *what, const struct lex_word **w)

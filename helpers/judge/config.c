@@ -98,7 +98,7 @@ judge_toggle(struct judge *j, struct verdict *v, struct why *why, bool enable)
 	if (s.err != ERR_OK)
 		return why_set(why, s.err, "%s", s.why.text);
 	v->unchanged = s.in.enabled == enable;
-	return ERR_OK;
+	return target_idle(s.in.dir, why);
 }
 
 static enum err
@@ -141,7 +141,8 @@ judge_assign(struct judge *j, struct verdict *v, struct why *why)
 	(void)strlcpy(v->new_group, f->group, sizeof(v->new_group));
 	if ((e = permit_change(j, ACTION_ASSIGN, &from, &to, v, why)) !=
 		ERR_OK ||
-	    (e = target_ready(j, why)) != ERR_OK)
+	    (e = target_ready(j, why)) != ERR_OK ||
+	    (e = target_idle(s.in.dir, why)) != ERR_OK)
 		return e;
 	v->unchanged = strcmp(to.name, s.in.name) == 0 &&
 	    strcmp(to.group, s.in.group) == 0;
@@ -208,7 +209,8 @@ judge_deregister(struct judge *j, struct verdict *v, struct why *why)
 	if (s.in.primary)
 		return why_set(why, ERR_STATE,
 		    "Cannot remove the primary instance");
-	if ((e = target_ready(j, why)) != ERR_OK)
+	if ((e = target_ready(j, why)) != ERR_OK ||
+	    (e = target_idle(s.in.dir, why)) != ERR_OK)
 		return e;
 	/* A damaged instance can be taken off the list by its directory. */
 	if (s.err == ERR_OK &&
@@ -218,28 +220,50 @@ judge_deregister(struct judge *j, struct verdict *v, struct why *why)
 	return lists_without(j, s.in.dir, s.err != ERR_NOTFOUND, v, why);
 }
 
+/* As it is now, if it still is on the list: it may have been renamed, enabled
+ * or started since its destroy was begun. */
+static enum err
+still_to_go(struct judge *j, const struct seen *s, struct verdict *v,
+    struct why *why)
+{
+	struct object o = object_of(&s->in);
+	enum err e;
+
+	if ((e = permit_allow(j, ACTION_DESTROY, &o, v, why)) != ERR_OK ||
+	    (e = trust_check(j, s, why)) != ERR_OK || s->err != ERR_OK)
+		return e;
+	if (s->in.enabled)
+		return why_set(why, ERR_STATE,
+		    "Cannot remove enabled instances");
+	return stopped(s->in.dir, s->in.queue, why);
+}
+
 static enum err
 judge_remove(struct judge *j, struct verdict *v, struct why *why)
 {
 	struct record *r = &v->record;
 	struct object o;
 	struct seen s;
+	bool listed;
 	enum err e;
 
 	e = target_find(j, &j->frame.sel, &s, v, why);
-	if (e == ERR_OK)
+	listed = e == ERR_OK;
+	if (listed)
 		e = target_record(s.in.dir, r, why);
 	else if (e == ERR_NOTFOUND)
 		e = target_record_of(&j->frame.sel, r, why);
-	if (e == ERR_OK && r->action != ACTION_DESTROY)
-		e = ERR_NOTFOUND;
-	if (e != ERR_OK)
+	if (e != ERR_OK || r->action != ACTION_DESTROY)
 		return permit_no_destroy(j, v, why);
-	o.name = r->name;
-	o.group = r->group;
-	o.primary = false;
-	if ((e = permit_allow(j, ACTION_DESTROY, &o, v, why)) != ERR_OK)
+	o = (struct object){r->name, r->group, false};
+	if ((e = permit_allow(j, ACTION_DESTROY, &o, v, why)) != ERR_OK ||
+	    (e = target_ready(j, why)) != ERR_OK ||
+	    (listed && (e = still_to_go(j, &s, v, why)) != ERR_OK))
 		return e;
+	if (!r->done)
+		return why_set(why, ERR_STATE,
+		    "%s: its queue is not cleared, run the destroy again",
+		    r->config.path);
 	v->primary = j->primary;
 	(void)strlcpy(v->name, r->name, sizeof(v->name));
 	e = target_where(r->config.path, !j->caller->root, &v->config, why);
@@ -263,6 +287,7 @@ begun(struct judge *j, struct verdict *v, struct why *why)
 	struct record *r = &v->record, asked;
 	struct where *const now[] = {&v->config, &v->queue, &v->data};
 	const struct where *then[] = {&r->config, &r->queue, &r->data};
+	struct seen s;
 	struct object from, to;
 	enum err e;
 	size_t i;
@@ -281,15 +306,20 @@ begun(struct judge *j, struct verdict *v, struct why *why)
 		    asked.config.path);
 	if (r->action == ACTION_DESTROY ||
 	    (!j->caller->root && r->uid != j->caller->uid))
-		return why_set(why, ERR_CONFLICT, "%s: is being %s by uid %lu",
-		    r->config.path,
-		    r->action == ACTION_DESTROY ? "destroyed" : "created",
-		    (unsigned long)r->uid);
+		return target_busy(r, why);
+	if (!r->done)
+		return why_set(why, ERR_STATE,
+		    "%s: its directories are not complete, run the %s again",
+		    r->config.path, action_name(r->action));
 	to = (struct object){r->name, r->group, false};
 	from = (struct object){r->name, "", false};
 	(void)strlcpy(v->config.path, r->config.path, PATH_SIZE);
-	if ((e = permit_change(j, r->action, &from, &to, v, why)) != ERR_OK ||
-	    (e = target_ready(j, why)) != ERR_OK)
+	if (r->action == ACTION_IMPORT) {
+		target_read(j, r->config.path, &s);
+		e = permit_import(j, &s, r, v, why);
+	} else
+		e = permit_change(j, r->action, &from, &to, v, why);
+	if (e != ERR_OK || (e = target_ready(j, why)) != ERR_OK)
 		return e;
 	v->primary = j->primary;
 	(void)strlcpy(v->name, r->name, sizeof(v->name));

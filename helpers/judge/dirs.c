@@ -1,5 +1,4 @@
 #include <sys/stat.h>
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,22 +25,6 @@ describe(struct judge *j, struct verdict *v)
 	    sizeof(v->setgid_group));
 }
 
-static enum err
-begun_by_other(const struct judge *j, const struct record *r, struct why *why)
-{
-	static const char *const doing[ACTION_COUNT] = {
-	    [ACTION_CREATE] = "created",
-	    [ACTION_IMPORT] = "imported",
-	    [ACTION_DESTROY] = "destroyed",
-	};
-
-	(void)j;
-	return why_set(why, ERR_CONFLICT,
-	    "%s: is being %s by uid %lu: the same command by the same user "
-	    "goes on with it",
-	    r->config.path, doing[r->action], (unsigned long)r->uid);
-}
-
 /*
  * An open record for these directories: ours to go on with (its directories'
  * identities are taken over), somebody else's, or none.
@@ -61,22 +44,30 @@ resume(struct judge *j, struct record *asked, struct why *why)
 	    strcmp(r.queue.path, asked->queue.path) != 0 ||
 	    strcmp(r.data.path, asked->data.path) != 0 ||
 	    (!j->caller->root && r.uid != asked->uid))
-		return begun_by_other(j, &r, why);
+		return target_busy(&r, why);
 	*asked = r;
 	return ERR_OK;
 }
 
 /* --- create -------------------------------------------------------------- */
 
+static enum err
+any_entry(void *ctx, int dirfd, const char *name)
+{
+	(void)ctx;
+	(void)dirfd;
+	(void)name;
+	return ERR_EXISTS;
+}
+
 /* A directory that the record promised and a crash left without identity:
  * then nothing can be in it yet. */
 static bool
 is_empty(const struct where *w)
 {
-	char buf[1024];
 	struct stat st;
-	ssize_t n;
-	int fd, entries = 0;
+	enum err e;
+	int fd;
 
 	if (stat(w->path, &st) == -1 || st.st_ino != w->ino)
 		return false;
@@ -84,14 +75,9 @@ is_empty(const struct where *w)
 		return st.st_nlink <= 2;
 	if (path_open_dir(w->path, true, &fd, NULL) != ERR_OK)
 		return false;
-	if ((n = getdents64(fd, buf, sizeof(buf))) > 0) {
-		ssize_t at = 0;
-
-		for (; at < n; entries++)
-			at += ((struct dirent64 *)(void *)(buf + at))->d_reclen;
-	}
+	e = path_each(fd, w->path, any_entry, NULL, NULL);
 	(void)close(fd);
-	return entries <= 2;
+	return e == ERR_OK;
 }
 
 /* What is there already, against what the record says. */
@@ -110,8 +96,11 @@ check_existing(struct judge *j, struct where *then, bool recorded,
 			return e;
 	}
 	e = target_where(then->path, false, &now, why);
-	if (e == ERR_NOTFOUND && then->ino == 0)
+	if (e == ERR_NOTFOUND) {
+		/* Not made yet, or somebody cleaned up by hand since. */
+		then->dev = then->ino = 0;
 		return ERR_OK;
+	}
 	if (e != ERR_OK)
 		return e;
 	if (then->ino != 0 ? now.dev == then->dev && now.ino == then->ino :
@@ -176,7 +165,6 @@ static enum err
 judge_repair(struct judge *j, struct verdict *v, struct why *why)
 {
 	struct record *r = &v->record;
-	struct object from, to;
 	struct seen s;
 	enum err e;
 
@@ -193,9 +181,7 @@ judge_repair(struct judge *j, struct verdict *v, struct why *why)
 		(void)strlcpy(r->name, s.in.name, sizeof(r->name));
 	if (j->frame.group[0] == '\0')
 		(void)strlcpy(r->group, s.in.group, sizeof(r->group));
-	from = (struct object){r->name, "", false};
-	to = (struct object){r->name, r->group, false};
-	if ((e = permit_change(j, ACTION_IMPORT, &from, &to, v, why)) != ERR_OK)
+	if ((e = permit_import(j, &s, r, v, why)) != ERR_OK)
 		return e;
 	if (s.err != ERR_OK)
 		return why_set(why, s.err, "%s", s.why.text);
@@ -248,6 +234,11 @@ begin_destroy(struct judge *j, const struct seen *s, struct record *r,
 	if (s->err == ERR_OK && s->in.enabled)
 		return why_set(why, ERR_STATE,
 		    "Cannot remove enabled instances");
+	if (!path_is_clean(s->in.dir))
+		return why_set(why, ERR_STATE,
+		    "%s: is not a usable path: repair "
+		    "multi_instance_directories in %s/main.cf",
+		    s->in.dir, j->primary.path);
 	if ((e = trust_check(j, s, why)) != ERR_OK)
 		return e;
 	r->action = ACTION_DESTROY;
@@ -264,7 +255,7 @@ begin_destroy(struct judge *j, const struct seen *s, struct record *r,
 	}
 	e = target_record(s->in.dir, &open, why);
 	if (e == ERR_OK && open.action != ACTION_DESTROY)
-		return begun_by_other(j, &open, why);
+		return target_busy(&open, why);
 	if (e == ERR_OK)
 		*r = open;
 	else if (e != ERR_NOTFOUND)
@@ -272,9 +263,10 @@ begin_destroy(struct judge *j, const struct seen *s, struct record *r,
 	return fresh_unique(j, s->in.dir, "", r, why);
 }
 
-/* The instance, or what is left of it. */
+/* The instance on the list, or what is left of one that was. */
 static enum err
-find_destroyed(struct judge *j, struct verdict *v, bool listed, struct why *why)
+find_destroyed(struct judge *j, struct verdict *v, bool *listed,
+    struct why *why)
 {
 	struct record *r = &v->record;
 	struct seen s = {0};
@@ -282,22 +274,21 @@ find_destroyed(struct judge *j, struct verdict *v, bool listed, struct why *why)
 	enum err e;
 
 	e = target_find(j, &j->frame.sel, &s, v, why);
-	if (e == ERR_OK)
+	*listed = e == ERR_OK;
+	if (*listed)
 		o = (struct object){s.in.name, s.in.group, s.in.primary};
-	else if (e == ERR_NOTFOUND &&
-	    target_record_of(&j->frame.sel, r, NULL) == ERR_OK &&
+	else if (e != ERR_NOTFOUND)
+		return e;
+	else if (target_record_of(&j->frame.sel, r, NULL) == ERR_OK &&
 	    r->action == ACTION_DESTROY)
 		o = (struct object){r->name, r->group, false};
 	else
-		return e == ERR_NOTFOUND ? permit_no_destroy(j, v, why) : e;
-	if ((e == ERR_OK) && !listed)
-		return why_set(why, ERR_STATE,
-		    "%s: is still on the list of instances", s.in.dir);
-	listed = e == ERR_OK;
+		return permit_no_destroy(j, v, why);
 	if ((e = permit_allow(j, ACTION_DESTROY, &o, v, why)) != ERR_OK ||
-	    (e = target_ready(j, why)) != ERR_OK)
-		return e;
-	if (listed && (e = begin_destroy(j, &s, r, why)) != ERR_OK)
+	    (e = target_ready(j, why)) != ERR_OK ||
+	    (e = *listed ?
+		    begin_destroy(j, &s, r, why) :
+		    fresh_unique(j, r->config.path, "", r, why)) != ERR_OK)
 		return e;
 	describe(j, v);
 	return ERR_OK;
@@ -306,9 +297,10 @@ find_destroyed(struct judge *j, struct verdict *v, bool listed, struct why *why)
 static enum err
 judge_clear(struct judge *j, struct verdict *v, struct why *why)
 {
+	bool listed;
 	enum err e;
 
-	if ((e = find_destroyed(j, v, true, why)) != ERR_OK ||
+	if ((e = find_destroyed(j, v, &listed, why)) != ERR_OK ||
 	    (e = running(&v->record, why)) != ERR_OK)
 		return e;
 	return files_read(j, v, why);
@@ -317,7 +309,13 @@ judge_clear(struct judge *j, struct verdict *v, struct why *why)
 static enum err
 judge_finish(struct judge *j, struct verdict *v, struct why *why)
 {
-	return find_destroyed(j, v, false, why);
+	bool listed;
+	enum err e = find_destroyed(j, v, &listed, why);
+
+	if (e == ERR_OK && listed)
+		return why_set(why, ERR_STATE,
+		    "%s: is still on the list of instances", v->config.path);
+	return e;
 }
 
 static enum err

@@ -1,5 +1,4 @@
 #include <sys/stat.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -118,42 +117,39 @@ read_one(int dirfd, const char *name, bool trusted, struct verdict *v,
 	return e;
 }
 
-/* The names in postfix-files.d, sorted in bytes as sort(1) does in C. */
+/* The files of postfix-files.d, sorted in bytes as sort(1) does in C. */
+struct parts {
+	size_t n;
+	char names[PARTS_MAX][64];
+	struct why *why;
+};
+
 static enum err
-list_parts(int dirfd, char parts[][64], size_t *n, struct why *why)
+add_part(void *ctx, int dirfd, const char *name)
 {
-	union {
-		struct dirent64 align;
-		char bytes[2048];
-	} buf;
-	struct dirent64 *d;
-	ssize_t got, at;
+	struct parts *p = ctx;
+	struct stat st;
 	size_t i;
 
-	*n = 0;
-	while ((got = getdents64(dirfd, buf.bytes, sizeof(buf.bytes))) > 0)
-		for (at = 0; at < got; at += d->d_reclen) {
-			d = (struct dirent64 *)(void *)(buf.bytes + at);
-			if (d->d_type != DT_REG && d->d_type != DT_UNKNOWN)
-				continue;
-			if (*n == PARTS_MAX || strlen(d->d_name) >= 64)
-				return why_set(why, ERR_LIMIT,
-				    "postfix-files.d: too many files");
-			for (i = (*n)++;
-			     i > 0 && strcmp(parts[i - 1], d->d_name) > 0; i--)
-				memcpy(parts[i], parts[i - 1], 64);
-			(void)strlcpy(parts[i], d->d_name, 64);
-		}
+	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == -1 ||
+	    !S_ISREG(st.st_mode))
+		return ERR_OK;
+	if (p->n == PARTS_MAX || strlen(name) >= sizeof(p->names[0]))
+		return why_set(p->why, ERR_LIMIT,
+		    "postfix-files.d: too many files, or too long a name");
+	for (i = p->n++; i > 0 && strcmp(p->names[i - 1], name) > 0; i--)
+		memcpy(p->names[i], p->names[i - 1], sizeof(p->names[0]));
+	(void)strlcpy(p->names[i], name, sizeof(p->names[0]));
 	return ERR_OK;
 }
 
 enum err
 files_read(struct judge *j, struct verdict *v, struct why *why)
 {
-	char parts[PARTS_MAX][64];
+	struct parts parts = {.why = why};
 	bool trusted = !j->caller->root;
 	enum err e;
-	size_t n, i;
+	size_t i;
 	int meta, dir;
 
 	v->nentries = 0;
@@ -166,9 +162,9 @@ files_read(struct judge *j, struct verdict *v, struct why *why)
 	if (dir == -1)
 		return e;
 	if (e == ERR_OK)
-		e = list_parts(dir, parts, &n, why);
-	for (i = 0; e == ERR_OK && i < n; i++)
-		e = read_one(dir, parts[i], trusted, v, why);
+		e = path_each(dir, "postfix-files.d", add_part, &parts, why);
+	for (i = 0; e == ERR_OK && i < parts.n; i++)
+		e = read_one(dir, parts.names[i], trusted, v, why);
 	(void)close(dir);
 	return e;
 }

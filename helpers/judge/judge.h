@@ -74,6 +74,12 @@ enum err target_record(const char *config, struct record *, struct why *why);
 enum err target_record_of(const struct selector *, struct record *,
     struct why *why);
 
+/* ERR_STATE while a create, import or destroy of it isn't finished. */
+enum err target_idle(const char *config, struct why *why);
+
+/* ERR_CONFLICT, saying who began what. */
+enum err target_busy(const struct record *, struct why *why);
+
 /* --- permit.c: what the policy says ----------------------------------------
  */
 
@@ -85,6 +91,10 @@ enum err permit_allow(struct judge *j, enum action, const struct object *,
 /* Permission for a change: of what is and of what will be, P8, limits. */
 enum err permit_change(struct judge *j, enum action, const struct object *from,
     const struct object *to, struct verdict *, struct why *why);
+
+/* Permission to import what was found as what the record says. */
+enum err permit_import(struct judge *j, const struct seen *,
+    const struct record *, struct verdict *, struct why *why);
 
 /* There is no record of a destroy: said only to who may destroy. */
 enum err permit_no_destroy(struct judge *j, struct verdict *, struct why *why);

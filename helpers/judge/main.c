@@ -85,10 +85,9 @@ put(const void *buf, size_t len)
 static void
 bind_groups(struct judge *j, const struct timespec *deadline)
 {
-	uint32_t msg = MSG_GROUPS, n = (uint32_t)j->policy.ngroups;
+	uint32_t msg = MSG_GROUPS;
 
 	put(&msg, sizeof(msg));
-	put(&n, sizeof(n));
 	put(j->policy.groups, sizeof(j->policy.groups));
 	if (channel_read(JUDGE_FD_IN, &msg, sizeof(msg), deadline) != ERR_OK ||
 	    msg != MSG_BOUND ||
@@ -114,9 +113,26 @@ load_policy(struct judge *j, struct why *why)
 		return e;
 	e = policy_load(&j->policy, dir, PATH_POLICY, &pe);
 	(void)close(dir);
-	if (e != ERR_OK)
-		policy_error_text(&pe, why->text, sizeof(why->text));
-	return e;
+	if (e == ERR_OK || pe.line == 0)
+		return e == ERR_OK ?
+		    e :
+		    why_set(why, e, "%s%s%s", pe.file,
+			pe.file[0] != '\0' ? ": " : "", pe.text);
+	/* Not what it says: the file may be for root's eyes only. */
+	return why_set(why, e,
+	    "%s:%u:%u: error in the policy, nobody but root is permitted "
+	    "anything: as root run \"postmulti-policy check\"",
+	    pe.file, pe.line, pe.column);
+}
+
+static enum err
+usable(struct judge *j, struct why *why)
+{
+	if (j->no_landlock && !j->policy.confinement_reduced)
+		return why_set(why, ERR_PRIVILEGE,
+		    "this kernel has no Landlock: nobody but root is served "
+		    "unless the policy says \"confinement reduced\"");
+	return policy_usable(&j->policy, why);
 }
 
 static enum err
@@ -134,11 +150,38 @@ read_policy(struct judge *j, const struct timespec *deadline, struct why *why)
 	if (e != ERR_OK)
 		return e;
 	bind_groups(j, deadline);
-	if (j->no_landlock && !j->policy.confinement_reduced)
-		return why_set(why, ERR_PRIVILEGE,
-		    "this kernel has no Landlock: nobody but root is served "
-		    "unless the policy says \"confinement reduced\"");
-	return policy_usable(&j->policy, why);
+	return usable(j, why);
+}
+
+/*
+ * The policy as it is now, for the second decision.  Groups were bound a
+ * moment ago; a name that wasn't can't be looked up any more.
+ */
+static enum err
+reread_policy(struct judge *j, struct why *why)
+{
+	static struct policy_group bound[POLICY_GROUPS];
+	size_t n = j->policy.ngroups, i, k;
+	enum err e;
+
+	if (j->caller->root)
+		return ERR_OK;
+	memcpy(bound, j->policy.groups, sizeof(bound));
+	if ((e = load_policy(j, why)) != ERR_OK)
+		return e;
+	for (i = 0; i < j->policy.ngroups; i++) {
+		struct policy_group *g = &j->policy.groups[i];
+
+		for (k = 0; k < n && strcmp(bound[k].name, g->name) != 0; k++)
+			;
+		if (k == n)
+			return why_set(why, ERR_BUSY,
+			    "the policy was changed meanwhile, run the "
+			    "command again");
+		g->state = bound[k].state;
+		g->gid = bound[k].gid;
+	}
+	return usable(j, why);
 }
 
 /* A frame and nothing behind it, while the caller's own limits still apply. */
@@ -162,13 +205,27 @@ read_frame(struct judge *j, enum helper which, struct why *why)
 	return frame_check(&j->frame, which, j->caller->root, why);
 }
 
+/* How Postfix's own programs log on this host. */
+static enum err
+mail_log(struct judge *j, struct verdict *v)
+{
+	enum err e = site_list(&j->primary_cf, &j->defaults, "syslog_facility",
+	    v->syslog_facility, sizeof(v->syslog_facility), NULL);
+
+	return e != ERR_OK ?
+	    e :
+	    site_list(&j->primary_cf, &j->defaults, "syslog_name",
+		v->syslog_name, sizeof(v->syslog_name), NULL);
+}
+
 /* Everything that every operation's verdict has in common. */
 static void
-decide(struct judge *j, judge_fn *const *judges, struct verdict *v)
+decide(struct judge *j, judge_fn *const *judges, bool again, struct verdict *v)
 {
 	struct why why = {{0}};
 	enum err e;
 
+	e = again ? reread_policy(j, &why) : ERR_OK;
 	memset(v, 0, sizeof(*v));
 	v->op = j->frame.op;
 	v->verbose = j->frame.flags & FRAME_VERBOSE;
@@ -177,7 +234,9 @@ decide(struct judge *j, judge_fn *const *judges, struct verdict *v)
 	v->capabilities = j->policy.capabilities;
 	v->audit_required = j->policy.audit_required;
 	v->no_landlock = j->no_landlock;
-	if ((e = target_site(j, &why)) == ERR_OK)
+	if (e == ERR_OK && (e = target_site(j, &why)) == ERR_OK)
+		(void)mail_log(j, v);
+	if (e == ERR_OK)
 		e = judges[j->frame.op](j, v, &why);
 	v->err = e;
 	if (e != ERR_OK)
@@ -226,15 +285,17 @@ answer(struct judge *j, judge_fn *const *judges,
 	struct why why;
 	uint32_t msg;
 
-	decide(j, judges, &verdict);
+	decide(j, judges, false, &verdict);
 	put_verdict(j, &verdict);
 	while (channel_read(JUDGE_FD_IN, &msg, sizeof(msg), deadline) ==
 	    ERR_OK) {
 		if (msg == MSG_ROOT) {
 			if (privs_root_user(&why) != ERR_OK)
 				gone();
+			msg = MSG_READY;
+			put(&msg, sizeof(msg));
 		} else if (msg == MSG_AGAIN) {
-			decide(j, judges, &verdict);
+			decide(j, judges, true, &verdict);
 			put_verdict(j, &verdict);
 		} else
 			gone();

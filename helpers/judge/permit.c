@@ -20,6 +20,8 @@ enum err
 permit_allow(struct judge *j, enum action action, const struct object *o,
     struct verdict *v, struct why *why)
 {
+	const char *name =
+	    j->caller->name[0] != '\0' ? j->caller->name : "this uid";
 	const struct rule *by = NULL;
 
 	v->action = action;
@@ -32,13 +34,13 @@ permit_allow(struct judge *j, enum action action, const struct object *o,
 		policy_rule_place(&j->policy, by, v->rule, sizeof(v->rule));
 		return ERR_OK;
 	}
-	if (by != NULL)
-		policy_rule_place(&j->policy, by, v->rule, sizeof(v->rule));
-	return why_set(why, ERR_DENIED,
-	    by != NULL ? "refused by %s: %s may not %s %s" :
-			 "refused: no rule permits%s %s to %s %s",
-	    v->rule, j->caller->name[0] != '\0' ? j->caller->name : "this uid",
-	    action_name(action), label(o));
+	if (by == NULL)
+		return why_set(why, ERR_DENIED,
+		    "refused: no rule permits %s to %s %s", name,
+		    action_name(action), label(o));
+	policy_rule_place(&j->policy, by, v->rule, sizeof(v->rule));
+	return why_set(why, ERR_DENIED, "refused by %s: %s may not %s %s",
+	    v->rule, name, action_name(action), label(o));
 }
 
 enum err
@@ -54,7 +56,7 @@ permit_no_destroy(struct judge *j, struct verdict *v, struct why *why)
 		target_label(&j->frame.sel));
 }
 
-static size_t
+static bool
 has_prefix(const char *name, const char *prefix)
 {
 	return strncmp(name, prefix, strlen(prefix)) == 0;
@@ -135,4 +137,28 @@ permit_change(struct judge *j, enum action action, const struct object *from,
 		return e;
 	return policy_limits(&j->policy, &j->subject, action, to, count_prefix,
 	    &l, why);
+}
+
+enum err
+permit_import(struct judge *j, const struct seen *s, const struct record *r,
+    struct verdict *v, struct why *why)
+{
+	struct object is = {s->in.name, s->in.group, false};
+	struct object from = {r->name, "", false};
+	struct object to = {r->name, r->group, false};
+	enum err e;
+
+	if ((e = permit_change(j, ACTION_IMPORT, &from, &to, v, why)) !=
+		ERR_OK ||
+	    j->caller->root || s->err != ERR_OK)
+		return e;
+	/* Root may have renamed it, or locked it by a group, meanwhile. */
+	if (s->in.name[0] != '\0' && strcmp(s->in.name, r->name) != 0)
+		return why_set(why, ERR_DENIED,
+		    "%s: its name is %s now: only root may import it as %s",
+		    s->in.dir, s->in.name, r->name);
+	if ((e = permit_allow(j, ACTION_IMPORT, &is, v, why)) != ERR_OK)
+		return e;
+	return policy_may_change(&j->policy, &j->subject, ACTION_IMPORT, &is,
+	    &to, why);
 }

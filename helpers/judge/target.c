@@ -61,7 +61,6 @@ read_maincf(struct judge *j, const char *dir, struct where *w, char *text,
 enum err
 target_site(struct judge *j, struct why *why)
 {
-	static char label[PATH_SIZE + 16];
 	const char *dir;
 	enum err e;
 
@@ -79,8 +78,6 @@ target_site(struct judge *j, struct why *why)
 	    why);
 	if (e != ERR_OK)
 		return e;
-	(void)snprintf(label, sizeof(label), "%s/main.cf", dir);
-	j->primary_cf.label = label;
 	if ((e = site_primary(&j->primary_cf, &j->defaults, &j->site, why)) !=
 		ERR_OK ||
 	    (e = site_list(&j->primary_cf, &j->defaults,
@@ -100,6 +97,11 @@ target_read(struct judge *j, const char *dir, struct seen *s)
 	s->err = read_maincf(j, dir, &s->config, j->text, &j->cf, &s->why);
 	if (s->err == ERR_OK)
 		s->err = site_instance(&j->cf, &j->defaults, &s->in, &s->why);
+	if (s->err != ERR_OK) {
+		/* What was found before the damage is worth nothing. */
+		memset(&s->in, 0, sizeof(s->in));
+		(void)strlcpy(s->in.dir, dir, sizeof(s->in.dir));
+	}
 }
 
 int
@@ -127,6 +129,7 @@ target_each(struct judge *j, int (*fn)(void *, const struct seen *), void *ctx)
 struct search {
 	const struct selector *sel;
 	struct seen *found;
+	bool root;
 	struct why unread; /* the first one that could not be read */
 };
 
@@ -155,7 +158,8 @@ match(void *ctx, const struct seen *s)
 	struct search *q = ctx;
 
 	if (s->err != ERR_OK && q->unread.text[0] == '\0')
-		q->unread = s->why;
+		(void)strlcpy(q->unread.text, q->root ? s->why.text : s->in.dir,
+		    sizeof(q->unread.text));
 	if (!selects(q->sel, s->err == ERR_OK ? s->in.name : "", &s->config))
 		return 0;
 	*q->found = *s;
@@ -193,7 +197,7 @@ enum err
 target_find(struct judge *j, const struct selector *sel, struct seen *s,
     struct verdict *v, struct why *why)
 {
-	struct search q = {.sel = sel, .found = s};
+	struct search q = {.sel = sel, .found = s, .root = j->caller->root};
 
 	if (means_primary(j, sel)) {
 		memset(s, 0, sizeof(*s));
@@ -206,10 +210,13 @@ target_find(struct judge *j, const struct selector *sel, struct seen *s,
 		describe(j, s, v);
 		return ERR_OK;
 	}
-	return why_set(why, ERR_NOTFOUND, "No instance named %s%s%s",
-	    target_label(sel),
-	    q.unread.text[0] != '\0' ? "; one could not be read: " : "",
-	    q.unread.text);
+	if (q.unread.text[0] != '\0')
+		return why_set(why, ERR_NOTFOUND,
+		    "No instance named %s among those that can be read and "
+		    "trusted; not: %s",
+		    target_label(sel), q.unread.text);
+	return why_set(why, ERR_NOTFOUND, "No instance named %s",
+	    target_label(sel));
 }
 
 struct record_search {
@@ -269,4 +276,26 @@ target_ready(struct judge *j, struct why *why)
 		    "multi_instance_enable!=yes, run 'postmulti -e init' "
 		    "first.");
 	return ERR_OK;
+}
+
+enum err
+target_idle(const char *config, struct why *why)
+{
+	struct record open;
+	enum err e = target_record(config, &open, why);
+
+	if (e == ERR_OK)
+		return why_set(why, ERR_STATE,
+		    "%s: a %s of it is not finished, run that again first",
+		    config, action_name(open.action));
+	return e == ERR_NOTFOUND ? ERR_OK : e;
+}
+
+enum err
+target_busy(const struct record *r, struct why *why)
+{
+	return why_set(why, ERR_CONFLICT,
+	    "%s: a %s was begun by uid %lu: the same command by the same user "
+	    "goes on with it",
+	    r->config.path, action_name(r->action), (unsigned long)r->uid);
 }

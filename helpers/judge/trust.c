@@ -1,11 +1,12 @@
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+#include <bsd/string.h>
 
 #include "judge.h"
 
@@ -16,73 +17,53 @@
 
 #define DEPTH_MAX 8
 
-static enum err walk(int dirfd, const char *label, int depth, struct why *);
+struct walk {
+	const char *label; /* of the directory */
+	int depth;
+	struct why *why;
+};
 
 static enum err
-entry(int dirfd, const char *name, const char *label, int depth,
-    struct why *why)
+check_entry(void *ctx, int dirfd, const char *name)
 {
+	const struct walk *w = ctx;
+	char label[512];
+	struct walk below = {label, w->depth + 1, w->why};
 	struct stat st;
 	enum err e;
 	int fd;
 
+	(void)snprintf(label, sizeof(label), "%s/%s", w->label, name);
 	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
 		return errno == ENOENT ? ERR_OK :
-					 why_errno(why, "stat %s", label);
+					 why_errno(w->why, "stat %s", label);
 	/* Sourced by root's shell in post-install. */
-	if (depth == 0 && strcmp(name, "install.cf") == 0)
-		return why_set(why, ERR_UNTRUSTED,
+	if (w->depth == 0 && strcmp(name, "install.cf") == 0)
+		return why_set(w->why, ERR_UNTRUSTED,
 		    "%s: an obsolete install.cf is run by root's shell, "
 		    "remove it",
 		    label);
 	/* The one link that Debian's package puts there. */
-	if (S_ISLNK(st.st_mode) && depth == 0 && st.st_uid == 0 &&
+	if (S_ISLNK(st.st_mode) && w->depth == 0 && st.st_uid == 0 &&
 	    strcmp(name, "makedefs.out") == 0)
 		return ERR_OK;
 	if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
-		return why_set(why, ERR_UNTRUSTED,
+		return why_set(w->why, ERR_UNTRUSTED,
 		    "%s: neither a regular file nor a directory", label);
 	if (S_ISREG(st.st_mode) && st.st_nlink != 1)
-		return why_set(why, ERR_UNTRUSTED,
+		return why_set(w->why, ERR_UNTRUSTED,
 		    "%s: has more than one name (hard links)", label);
-	if ((e = path_check_owner(&st, label, why)) != ERR_OK ||
+	if ((e = path_check_owner(&st, label, w->why)) != ERR_OK ||
 	    S_ISREG(st.st_mode))
 		return e;
-	if (depth == DEPTH_MAX)
-		return why_set(why, ERR_LIMIT, "%s: too deep", label);
+	if (w->depth == DEPTH_MAX)
+		return why_set(w->why, ERR_LIMIT, "%s: too deep", label);
 	fd = path_open_at(dirfd, name, O_RDONLY | O_DIRECTORY, 0);
 	if (fd == -1)
-		return why_errno(why, "open %s", label);
-	e = walk(fd, label, depth + 1, why);
+		return why_errno(w->why, "open %s", label);
+	e = path_each(fd, label, check_entry, &below, w->why);
 	(void)close(fd);
 	return e;
-}
-
-static enum err
-walk(int dirfd, const char *label, int depth, struct why *why)
-{
-	union {
-		struct dirent64 align;
-		char bytes[2048];
-	} buf;
-	char path[512];
-	struct dirent64 *d;
-	enum err e;
-	ssize_t n, at;
-
-	while ((n = getdents64(dirfd, buf.bytes, sizeof(buf.bytes))) > 0)
-		for (at = 0; at < n; at += d->d_reclen) {
-			d = (struct dirent64 *)(void *)(buf.bytes + at);
-			if (strcmp(d->d_name, ".") == 0 ||
-			    strcmp(d->d_name, "..") == 0)
-				continue;
-			(void)snprintf(path, sizeof(path), "%s/%s", label,
-			    d->d_name);
-			e = entry(dirfd, d->d_name, path, depth, why);
-			if (e != ERR_OK)
-				return e;
-		}
-	return n == 0 ? ERR_OK : why_errno(why, "list %s", label);
 }
 
 /* Parameters all instances share: the primary's value, the prototype's (a
@@ -147,9 +128,56 @@ check_shared(struct judge *j, struct why *why)
 	return shared(j, &proto, why);
 }
 
+/* Queue or data directory, as far as it exists: below directories that are
+ * root's alone, and itself what it is called, not a link to it. */
+static enum err
+check_dir(const char *path, bool roots, struct where *w, struct why *why)
+{
+	char parent[PATH_SIZE];
+	const char *name = path_split(path, parent);
+	struct stat st;
+	enum err e;
+	int fd;
+
+	(void)strlcpy(w->path, path, sizeof(w->path));
+	if ((e = path_open_dir(parent, true, &fd, why)) != ERR_OK)
+		return e == ERR_NOTFOUND ? ERR_OK : e;
+	if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
+		e = errno == ENOENT ? ERR_OK : why_errno(why, "stat %s", path);
+	else if (!S_ISDIR(st.st_mode))
+		e = why_set(why, ERR_UNTRUSTED,
+		    "%s: is a symbolic link or not a directory", path);
+	else {
+		w->dev = st.st_dev;
+		w->ino = st.st_ino;
+		/* Whose data is, the actor knows. */
+		if (!roots)
+			st.st_uid = 0;
+		e = path_check_owner(&st, path, why);
+	}
+	(void)close(fd);
+	return e;
+}
+
+/* The same, and that they are no other instance's under another name. */
+static enum err
+check_dirs(struct judge *j, const struct seen *s, struct why *why)
+{
+	static struct record r;
+	enum err e;
+
+	memset(&r, 0, sizeof(r));
+	r.config = s->config;
+	if ((e = check_dir(s->in.queue, true, &r.queue, why)) != ERR_OK ||
+	    (e = check_dir(s->in.data, false, &r.data, why)) != ERR_OK)
+		return e;
+	return fresh_unique(j, s->in.dir, "", &r, why);
+}
+
 enum err
 trust_check(struct judge *j, const struct seen *s, struct why *why)
 {
+	struct walk w = {s->in.dir, 0, why};
 	struct seen again;
 	enum err e;
 	int fd;
@@ -160,9 +188,10 @@ trust_check(struct judge *j, const struct seen *s, struct why *why)
 		return why_set(why, s->err, "%s", s->why.text);
 	if ((e = path_open_dir(s->in.dir, true, &fd, why)) != ERR_OK)
 		return e;
-	e = walk(fd, s->in.dir, 0, why);
+	e = path_each(fd, s->in.dir, check_entry, &w, why);
 	(void)close(fd);
-	if (e != ERR_OK || s->in.primary)
+	if (e != ERR_OK || (e = check_dirs(j, s, why)) != ERR_OK ||
+	    s->in.primary)
 		return e;
 	/* j->cf is whatever was read last. */
 	target_read(j, s->in.dir, &again);

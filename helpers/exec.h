@@ -1,0 +1,19 @@
+#ifndef POSTMULTI_EXEC_H
+#define POSTMULTI_EXEC_H
+
+#include "err.h"
+
+/*
+ * What a process passes on through fork and exec is the caller's until it is
+ * reset here; Postfix would hand it to every daemon.
+ */
+
+/* Resource limits, raised to what a master(8) needs; ERR_LIMIT, naming it,
+ * for one that was lowered for good and can't be raised (CAP_SYS_RESOURCE). */
+enum err exec_raise_limits(struct why *why);
+
+/* Scheduling, affinity, out-of-memory score, personality, timer slack, huge
+ * pages, core dump filter, session keyring.  In the child, before exec. */
+void exec_reset_state(void);
+
+#endif

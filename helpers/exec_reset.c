@@ -1,0 +1,98 @@
+#include <sys/personality.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <fcntl.h>
+#include <linux/keyctl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "exec.h"
+
+#ifndef PR_SET_MEMORY_MERGE
+#define PR_SET_MEMORY_MERGE 67 /* Linux 6.4 */
+#endif
+
+#define ANY RLIM_INFINITY
+
+/*
+ * What master(8) and its daemons should have, and what they can't do without:
+ * the hard limit must be at least that.
+ */
+static const struct {
+	int resource;
+	rlim_t soft, hard, need;
+	const char *name;
+} limits[] = {
+    {RLIMIT_AS, ANY, ANY, ANY, "address space (RLIMIT_AS)"},
+    {RLIMIT_CPU, ANY, ANY, ANY, "CPU time (RLIMIT_CPU)"},
+    {RLIMIT_DATA, ANY, ANY, ANY, "data size (RLIMIT_DATA)"},
+    {RLIMIT_FSIZE, ANY, ANY, ANY, "file size (RLIMIT_FSIZE)"},
+    {RLIMIT_STACK, 8u << 20, ANY, 8u << 20, "stack size (RLIMIT_STACK)"},
+    {RLIMIT_NOFILE, 4096, 524288, 1024, "open files (RLIMIT_NOFILE)"},
+    {RLIMIT_NPROC, ANY, ANY, 512, "processes (RLIMIT_NPROC)"},
+    {RLIMIT_CORE, 0, ANY, 0, "core size (RLIMIT_CORE)"},
+    {RLIMIT_LOCKS, ANY, ANY, 512, "file locks (RLIMIT_LOCKS)"},
+    {RLIMIT_MEMLOCK, 64u << 10, 8u << 20, 0, "RLIMIT_MEMLOCK"},
+    {RLIMIT_MSGQUEUE, 819200, 819200, 0, "RLIMIT_MSGQUEUE"},
+    {RLIMIT_RSS, ANY, ANY, 0, "RLIMIT_RSS"},
+    {RLIMIT_SIGPENDING, ANY, ANY, 512, "RLIMIT_SIGPENDING"},
+};
+
+enum err
+exec_raise_limits(struct why *why)
+{
+	struct rlimit want, has;
+	size_t i;
+
+	for (i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+		want = (struct rlimit){limits[i].soft, limits[i].hard};
+		if (setrlimit(limits[i].resource, &want) == 0)
+			continue;
+		if (getrlimit(limits[i].resource, &has) == -1)
+			return why_errno(why, "%s", limits[i].name);
+		if (has.rlim_max < limits[i].need)
+			return why_set(why, ERR_LIMIT,
+			    "the limit on %s was lowered for your session and "
+			    "cannot be raised: log in without it",
+			    limits[i].name);
+		has.rlim_cur =
+		    want.rlim_cur < has.rlim_max ? want.rlim_cur : has.rlim_max;
+		(void)setrlimit(limits[i].resource, &has);
+	}
+	return ERR_OK;
+}
+
+static void
+put(const char *path, const char *value)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd == -1)
+		return;
+	(void)dprintf(fd, "%s", value);
+	(void)close(fd);
+}
+
+void
+exec_reset_state(void)
+{
+	static const struct sched_param other;
+	cpu_set_t all;
+
+	(void)setpriority(PRIO_PROCESS, 0, 0);
+	(void)sched_setscheduler(0, SCHED_OTHER, &other);
+	memset(&all, 0xff, sizeof(all));
+	(void)sched_setaffinity(0, sizeof(all), &all);
+	(void)syscall(SYS_ioprio_set, 1, 0, 0);
+	(void)personality(PER_LINUX);
+	(void)prctl(PR_SET_TIMERSLACK, 50000, 0, 0, 0);
+	(void)prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0);
+	(void)prctl(PR_SET_MEMORY_MERGE, 0, 0, 0, 0);
+	/* Not the caller's: root's processes would find its keys there. */
+	(void)syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL, 0, 0, 0);
+	put("/proc/self/oom_score_adj", "0");
+	put("/proc/self/coredump_filter", "0x33");
+}
