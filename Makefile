@@ -92,7 +92,8 @@ MAN8        = postmulti-config postmulti-dirs postmulti-exec
 all: $(PROGRAMS:%=$(O)/%) ## build everything (the default)
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | \
+	    grep -v '\.d:' | expand -t 16
 
 # V=1 shows the compiler's whole command lines.
 V           =
@@ -119,9 +120,9 @@ deps: ## install what building and testing need (Debian, as root)
 	tests/deps
 
 demo: ## the main job, narrated, in a private namespace (Debian, as root)
-	tests/deps
-	$(MAKE) all tools
-	tests/demo
+	@tests/deps demo
+	@$(MAKE) -s SAY=@: all tools
+	@tests/demo
 
 install: all ## install; DESTDIR= prefix=/usr/local
 	install -d $(DESTDIR)$(sbindir) $(DESTDIR)$(libexecdir)/postmulti \
@@ -143,6 +144,8 @@ install: all ## install; DESTDIR= prefix=/usr/local
 	    helpers/install
 
 uninstall: ## remove what install put there; policy and instances stay
+	@DESTDIR='$(DESTDIR)' SBIN='$(sbindir)' POSTCONF='$(POSTCONF)' \
+	    helpers/uninstall
 	rm -f $(DESTDIR)$(sbindir)/postmulti \
 	    $(DESTDIR)$(sbindir)/postmulti-policy \
 	    $(DESTDIR)$(libexecdir)/postmulti/postmulti-judge \

@@ -15,32 +15,38 @@ tools: $(TOOLS)
 
 $(TESTLIB): $(TESTLIB_OBJS:%=$(O)/%.o)
 	@mkdir -p $(@D)
-	rm -f $@
-	ar rcs $@ $^
+	@rm -f $@
+	@ar rcs $@ $^
 
 $(O)/tests/%.o: tests/tools/%.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(SAY) "  CC   $@"
+	$(QUIET)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(O)/tests/%.o: tests/unit/%.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(SAY) "  CC   $@"
+	$(QUIET)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(O)/tests/%.so: tests/tools/%.c
 	@mkdir -p $(@D)
-	$(CC) -D_GNU_SOURCE -std=gnu11 -O2 -Wall -Wextra -fPIC -shared -o $@ $<
+	$(SAY) "  CC   $@"
+	$(QUIET)$(CC) -D_GNU_SOURCE -std=gnu11 -O2 -Wall -Wextra -fPIC -shared -o $@ $<
 
 $(O)/tests/test_%: $(O)/tests/test_%.o $(TESTLIB)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+	$(SAY) "  LINK $@"
+	$(QUIET)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
 $(O)/tests/%: $(O)/tests/%.o $(TESTLIB)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	$(SAY) "  LINK $@"
+	$(QUIET)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 # --- make check ---------------------------------------------------------------
 
 check: ## all tests; last line: N passed, N failed, N skipped
 	tests/deps
 	$(MAKE) all tools $(UNITS)
+	$(MAKE) O=$(O)/usr prefix=/usr all
 	BUILD='$(O)' tests/run $(UNITS) tests/golden/run tests/lines \
 	    $(wildcard tests/differential/*.py tests/e2e/*.sh)
 
@@ -48,7 +54,7 @@ check: ## all tests; last line: N passed, N failed, N skipped
 
 SOURCES = $(wildcard bin/*.[ch] helpers/*.[ch] helpers/judge/*.[ch] libcommon/*.[ch] policy/*.[ch] \
 	      tests/tools/*.[ch] tests/unit/*.[ch])
-SCRIPTS = .ci/run helpers/install tests/deps tests/demo tests/run tests/lines \
+SCRIPTS = .ci/run helpers/install helpers/uninstall tests/deps tests/demo tests/run tests/lines \
 	      tests/include-direction tests/hardened \
 	      tests/golden/run tests/host/enter $(wildcard tests/host/*.sh \
 	      tests/e2e/*.sh)

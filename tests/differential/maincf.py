@@ -486,15 +486,15 @@ def main():
     finally:
         shutil.rmtree(tmp, ignore_errors=True)
     count = test.count
-    print("look-ups in files that set all they refer to: %d answered, "
+    print("#: look-ups in files that set all they refer to: %d answered, "
           "0 unknown" % count["answered in closed files"])
-    print("look-ups: %d answered, %d unknown, %d over a limit, %d postconf "
+    print("#: look-ups: %d answered, %d unknown, %d over a limit, %d postconf "
           "would not tell" % (count["answered"], count["unknown"],
                               count["limit"], count["not asked"]))
     for key in sorted((k for k in count if k not in (
             "answered", "answered in closed files", "unknown", "limit",
             "not asked")), key=str):
-        print("%s: %d" % (key, count[key]))
+        print("#: %s: %d" % (key, count[key]))
     skipped = count["refused, native unsure"] + count["postconf endless"]
     print("%d passed, %d failed, %d skipped" % (passed - skipped, failed,
                                                 skipped))
