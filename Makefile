@@ -164,5 +164,5 @@ print-%:
 clean: ## remove what was built
 	rm -rf $(O)
 
-.PHONY: all help deps demo check lint install uninstall clean tools
+.PHONY: all help deps demo check lint install uninstall clean tools units
 .DELETE_ON_ERROR:

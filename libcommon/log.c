@@ -62,14 +62,15 @@ encode(const char *text, char *out, size_t size, int flags)
 const char *
 log_vis(const char *text, char *out, size_t size)
 {
-	return encode(text, out, size, VIS_CSTYLE | VIS_NL | VIS_TAB | VIS_DQ);
+	return encode(text, out, size,
+	    VIS_CSTYLE | VIS_OCTAL | VIS_NL | VIS_TAB | VIS_DQ);
 }
 
 const char *
 log_plain(const char *text, char *out, size_t size)
 {
 	return encode(text, out, size,
-	    VIS_CSTYLE | VIS_NL | VIS_TAB | VIS_NOSLASH);
+	    VIS_CSTYLE | VIS_OCTAL | VIS_NL | VIS_TAB);
 }
 
 /* more: fields for the journal, "NAME=value\n" each. */

@@ -72,6 +72,8 @@ parse(char *text, struct record *r)
 	if ((s = line(&text, "directories")) == NULL)
 		return false;
 	r->done = strcmp(s, "done") == 0;
+	if (!r->done && strcmp(s, "begun") != 0)
+		return false;
 	if (!take_number(line(&text, "uid"), &uid) ||
 	    !take_number(line(&text, "time"), &r->time) ||
 	    !take_name(line(&text, "name"), site_name_ok, r->name) ||

@@ -11,6 +11,7 @@ TOOLS   = $(patsubst tests/tools/%.c,$(O)/tests/%,$(filter-out \
 UNITS   = $(patsubst tests/unit/%.c,$(O)/tests/%,$(wildcard tests/unit/*.c))
 
 tools: $(TOOLS)
+units: $(UNITS)
 .SECONDARY: $(UNITS:%=%.o) $(TOOLS:%=%.o)
 
 $(TESTLIB): $(TESTLIB_OBJS:%=$(O)/%.o)
@@ -47,7 +48,11 @@ check: ## all tests; last line: N passed, N failed, N skipped
 	tests/deps
 	$(MAKE) all tools $(UNITS)
 	$(MAKE) O=$(O)/usr prefix=/usr all
-	BUILD='$(O)' tests/run $(UNITS) tests/golden/run tests/lines \
+	$(MAKE) O=$(O)/asan HARDEN=-fPIE SECTIONS= \
+	    SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover' \
+	    units tools
+	BUILD='$(O)' tests/run $(UNITS) \
+	    $(UNITS:$(O)/%=$(O)/asan/%) tests/golden/run tests/lines \
 	    $(wildcard tests/differential/*.py tests/e2e/*.sh)
 
 # --- make lint -----------------------------------------------------------------
