@@ -178,7 +178,7 @@ cleaner_main(const struct actor *a, pid_t helper, struct channel parent,
 	if (confine(queue, data, NULL) != ERR_OK)
 		_exit(1);
 	while (channel_read(parent.in, &order, 1, &deadline) == ERR_OK) {
-		work(&t, order == 'R', queue, data);
+		work(&t, order == CLEANER_REMOVE, queue, data);
 		if (channel_write(parent.out, &t, sizeof(t)) != ERR_OK)
 			break;
 	}
@@ -212,8 +212,8 @@ cleaner_start(struct actor *a, struct cleaner *c, int queue, int data_parent,
 	return ERR_OK;
 }
 
-static enum err
-ask(struct cleaner *c, char order, struct tally *t, struct why *why)
+enum err
+cleaner_ask(struct cleaner *c, char order, struct tally *t, struct why *why)
 {
 	struct timespec deadline = lock_deadline(ANSWER_SECONDS);
 	enum err e;
@@ -231,16 +231,4 @@ ask(struct cleaner *c, char order, struct tally *t, struct why *why)
 		    "run \"postfix -c DIR set-permissions\"",
 		    t->left);
 	return ERR_OK;
-}
-
-enum err
-cleaner_count(struct cleaner *c, struct tally *t, struct why *why)
-{
-	return ask(c, 'C', t, why);
-}
-
-enum err
-cleaner_remove(struct cleaner *c, struct tally *t, struct why *why)
-{
-	return ask(c, 'R', t, why);
 }

@@ -174,10 +174,44 @@ prepare(struct actor *a, struct why *why)
 	return confine(a, why);
 }
 
+/* --- steps ---------------------------------------------------------------- */
+
+/* A step that begins with a record, unless it is resumed; refused before
+ * anything was touched, it leaves none. */
+static enum err
+recorded(struct actor *a, actor_fn *step, struct why *why)
+{
+	struct record *r = &a->v.record;
+	bool fresh = r->time == 0;
+	enum err e = ERR_OK;
+
+	if (fresh) {
+		r->time = (uint64_t)time(NULL);
+		e = record_write(a->records, r, why);
+	}
+	if (e == ERR_OK)
+		e = step(a, why);
+	if (e != ERR_OK && fresh && !a->touched)
+		(void)record_remove(a->records, r->config.path, NULL);
+	return e;
+}
+
+static enum err
+make(struct actor *a, struct why *why)
+{
+	return recorded(a, dirs_make, why);
+}
+
+static enum err
+clear(struct actor *a, struct why *why)
+{
+	return recorded(a, dirs_clear, why);
+}
+
 static actor_fn *const acts[OP_COUNT] = {
-    [OP_MAKE] = dirs_make,
-    [OP_REPAIR] = dirs_make,
-    [OP_CLEAR] = dirs_clear,
+    [OP_MAKE] = make,
+    [OP_REPAIR] = make,
+    [OP_CLEAR] = clear,
     [OP_FINISH] = dirs_finish,
 };
 

@@ -30,9 +30,6 @@ enum err dirs_make(struct actor *, struct why *);
 enum err dirs_clear(struct actor *, struct why *);
 enum err dirs_finish(struct actor *, struct why *);
 
-/* Writes the record a step begins with, unless it is resumed. */
-enum err dirs_begin_record(struct actor *, struct why *);
-
 /*
  * Work inside directories that belong to mail_owner is done by a child that
  * has irrevocably become mail_owner (cleaner.c): a race there can gain only
@@ -56,11 +53,12 @@ struct tally {
 enum err cleaner_start(struct actor *, struct cleaner *, int queue,
     int data_parent, const char *data_name, struct why *);
 
-/* Counts messages; nothing is touched. */
-enum err cleaner_count(struct cleaner *, struct tally *, struct why *);
-
+/* Counts messages: nothing is touched. */
+#define CLEANER_COUNT 'C'
 /* Removes empty hash directories, sockets and FIFOs, master.lock and
  * prng_exch; names what stays. */
-enum err cleaner_remove(struct cleaner *, struct tally *, struct why *);
+#define CLEANER_REMOVE 'R'
+enum err cleaner_ask(struct cleaner *, char order, struct tally *,
+    struct why *why);
 
 #endif

@@ -113,16 +113,16 @@ note_left(struct actor *a, struct tally *t)
 
 /*
  * maildrop first and by rmdir alone: a submission meanwhile either lands in a
- * queue that is kept or fails.  *touched tells whether anything is gone.
+ * queue that is kept or fails.
  */
 static enum err
-clear_queue(struct actor *a, struct tally *t, bool *touched, struct why *why)
+clear_queue(struct actor *a, struct tally *t, struct why *why)
 {
 	enum err e;
 	int pid;
 
 	if ((e = hold_master(a, &pid, why)) != ERR_OK ||
-	    (e = cleaner_count(&dirs.cleaner, t, why)) != ERR_OK ||
+	    (e = cleaner_ask(&dirs.cleaner, CLEANER_COUNT, t, why)) != ERR_OK ||
 	    (e = refuse_mail(a, t, why)) != ERR_OK)
 		return e;
 	if (unlinkat(dirs.queue, "maildrop", AT_REMOVEDIR) == -1 &&
@@ -131,10 +131,10 @@ clear_queue(struct actor *a, struct tally *t, bool *touched, struct why *why)
 		    "%s/maildrop: cannot be removed, mail may just have been "
 		    "submitted",
 		    a->v.queue.path);
-	*touched = true;
-	if ((e = cleaner_count(&dirs.cleaner, t, why)) != ERR_OK ||
+	a->touched = true;
+	if ((e = cleaner_ask(&dirs.cleaner, CLEANER_COUNT, t, why)) != ERR_OK ||
 	    (e = refuse_mail(a, t, why)) != ERR_OK ||
-	    (e = cleaner_remove(&dirs.cleaner, t, why)) != ERR_OK)
+	    (e = cleaner_ask(&dirs.cleaner, CLEANER_REMOVE, t, why)) != ERR_OK)
 		return e;
 	if (pid != -1)
 		e = path_each(pid, "pid", remove_pid_file, a, why);
@@ -148,23 +148,16 @@ enum err
 dirs_clear(struct actor *a, struct why *why)
 {
 	static struct tally t;
-	bool touched = a->v.record.time != 0; /* resumed */
 	enum err e;
 
-	if ((e = dirs_begin_record(a, why)) != ERR_OK)
-		return e;
 	if (dirs.queue != -1)
-		e = clear_queue(a, &t, &touched, why);
+		e = clear_queue(a, &t, why);
 	else
-		e = cleaner_remove(&dirs.cleaner, &t, why);
+		e = cleaner_ask(&dirs.cleaner, CLEANER_REMOVE, &t, why);
 	if (dirs.master_lock != -1) /* the queue is gone, or it is kept */
 		(void)close(dirs.master_lock);
-	if (e != ERR_OK) {
-		/* Refused before anything was touched: nothing was begun. */
-		if (!touched)
-			(void)record_remove(a->records, a->v.config.path, NULL);
+	if (e != ERR_OK)
 		return e;
-	}
 	if (a->v.record.queue.path[0] == '\0')
 		helper_note(a,
 		    "%s: its queue and data directories are not known, look "

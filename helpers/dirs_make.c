@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "dirs.h"
@@ -37,8 +36,8 @@ set_right(const struct actor *a, int fd, const struct entry *en,
 
 /* A directory below dirfd that exists afterwards and is right. */
 static enum err
-ensure_dir(const struct actor *a, int dirfd, const char *name,
-    const struct entry *en, const char *label, struct why *why)
+ensure_dir(struct actor *a, int dirfd, const char *name, const struct entry *en,
+    const char *label, struct why *why)
 {
 	bool made;
 	struct stat st;
@@ -46,6 +45,7 @@ ensure_dir(const struct actor *a, int dirfd, const char *name,
 	int fd;
 
 	made = mkdirat(dirfd, name, 0700) == 0;
+	a->touched |= made;
 	if (!made && errno != EEXIST)
 		return why_errno(why, "mkdir %s", label);
 	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
@@ -178,7 +178,7 @@ fix_entry(void *ctx, int dirfd, const char *name)
 
 /* An entry of postfix-files below one of the three. */
 static enum err
-apply_entry(const struct actor *a, int base, const struct spot *p,
+apply_entry(struct actor *a, int base, const struct spot *p,
     const struct entry *en, bool repair, struct why *why)
 {
 	char label[PATH_SIZE * 2];
@@ -235,19 +235,6 @@ apply_entries(struct actor *a, size_t base, int parent, const char *name,
 }
 
 enum err
-dirs_begin_record(struct actor *a, struct why *why)
-{
-	struct record *r = &a->v.record;
-	struct timespec now;
-
-	if (r->time != 0)
-		return ERR_OK; /* already there: we are resuming */
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	r->time = (uint64_t)now.tv_sec;
-	return record_write(a->records, r, why);
-}
-
-enum err
 dirs_make(struct actor *a, struct why *why)
 {
 	struct record *r = &a->v.record;
@@ -259,8 +246,6 @@ dirs_make(struct actor *a, struct why *why)
 	enum err e;
 	size_t i;
 
-	if ((e = dirs_begin_record(a, why)) != ERR_OK)
-		return e;
 	for (i = 0; i < BASE_COUNT; i++) {
 		if ((en = base_entry(&a->v, i)) == NULL)
 			return why_set(why, ERR_STATE,

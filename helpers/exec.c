@@ -86,10 +86,14 @@ check_tree(struct actor *a, struct why *why)
 		    fstatat(queue, en->name, &st, AT_SYMLINK_NOFOLLOW) == -1)
 			continue; /* what is missing postfix(1) makes */
 		if (!S_ISDIR(st.st_mode) ||
-		    st.st_uid != (en->mail_owned ? a->mail_uid : 0))
+		    st.st_uid != (en->mail_owned ? a->mail_uid : 0) ||
+		    (en->setgid_group && st.st_gid != a->setgid_gid) ||
+		    (st.st_mode & 0022 & ~(unsigned)en->mode) != 0)
 			e = why_set(why, ERR_UNTRUSTED,
-			    "%s/%s: must be a directory of %s's", v->queue.path,
-			    en->name, en->mail_owned ? v->mail_owner : "root");
+			    "%s/%s: must be a directory of %s's with mode "
+			    "%04o: as root run \"postfix set-permissions\"",
+			    v->queue.path, en->name,
+			    en->mail_owned ? v->mail_owner : "root", en->mode);
 	}
 	(void)close(queue);
 	return e;

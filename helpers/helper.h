@@ -33,7 +33,8 @@ struct actor {
 	struct timespec deadline; /* for the locks */
 	struct timespec given_up; /* for the decision */
 	bool notes_full;
-	bool acting; /* permitted, and "decided" was written */
+	bool touched; /* something on disk was changed, besides records */
+	bool acting;  /* permitted, and "decided" was written */
 	uid_t mail_uid;
 	gid_t mail_gid, setgid_gid;
 	int state, records; /* PATH_STATE and its records: descriptors */

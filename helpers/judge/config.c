@@ -253,8 +253,11 @@ judge_remove(struct judge *j, struct verdict *v, struct why *why)
 		e = target_record(s.in.dir, r, why);
 	else if (e == ERR_NOTFOUND)
 		e = target_record_of(&j->frame.sel, r, why);
-	if (e != ERR_OK || r->action != ACTION_DESTROY)
+	if (e != ERR_OK || r->action != ACTION_DESTROY) {
+		(void)why_set(why, ERR_NOTFOUND, "%s: no destroy was begun",
+		    target_label(&j->frame.sel));
 		return permit_no_destroy(j, v, why);
+	}
 	o = (struct object){r->name, r->group, false};
 	if ((e = permit_allow(j, ACTION_DESTROY, &o, v, why)) != ERR_OK ||
 	    (e = target_ready(j, why)) != ERR_OK ||

@@ -87,6 +87,7 @@ check_existing(struct judge *j, struct where *then, bool recorded,
 {
 	char parent[PATH_SIZE];
 	struct where now;
+	struct stat st;
 	enum err e;
 
 	if (!j->caller->root) {
@@ -96,6 +97,9 @@ check_existing(struct judge *j, struct where *then, bool recorded,
 			return e;
 	}
 	e = target_where(then->path, false, &now, why);
+	if (e == ERR_NOTFOUND && lstat(then->path, &st) == 0)
+		return why_set(why, ERR_CONFLICT,
+		    "%s: exists already and is no directory", then->path);
 	if (e == ERR_NOTFOUND) {
 		/* Not made yet, or somebody cleaned up by hand since. */
 		then->dev = then->ino = 0;

@@ -148,6 +148,7 @@ files_read(struct judge *j, struct verdict *v, struct why *why)
 {
 	struct parts parts = {.why = why};
 	bool trusted = !j->caller->root;
+	struct stat st;
 	enum err e;
 	size_t i;
 	int meta, dir;
@@ -161,6 +162,10 @@ files_read(struct judge *j, struct verdict *v, struct why *why)
 	(void)close(meta);
 	if (dir == -1)
 		return e;
+	if (e == ERR_OK && trusted)
+		e = fstat(dir, &st) == -1 ?
+		    why_errno(why, "stat postfix-files.d") :
+		    path_check_owner(&st, "postfix-files.d", why);
 	if (e == ERR_OK)
 		e = path_each(dir, "postfix-files.d", add_part, &parts, why);
 	for (i = 0; e == ERR_OK && i < parts.n; i++)

@@ -96,7 +96,8 @@ enum err permit_change(struct judge *j, enum action, const struct object *from,
 enum err permit_import(struct judge *j, const struct seen *,
     const struct record *, struct verdict *, struct why *why);
 
-/* There is no record of a destroy: said only to who may destroy. */
+/* Nothing of that name is there, as *why says: to who may destroy.  Others
+ * are denied, and *why says that. */
 enum err permit_no_destroy(struct judge *j, struct verdict *, struct why *why);
 
 /* --- fresh.c: instances that are to be -------------------------------------

@@ -47,13 +47,12 @@ enum err
 permit_no_destroy(struct judge *j, struct verdict *v, struct why *why)
 {
 	struct object o = {j->frame.sel.name, "", false};
-	enum err e = permit_allow(j, ACTION_DESTROY, &o, v, why);
+	struct why denied;
 
-	return e != ERR_OK ?
-	    e :
-	    why_set(why, ERR_NOTFOUND,
-		"No instance named %s, and no destroy of it was begun",
-		target_label(&j->frame.sel));
+	if (permit_allow(j, ACTION_DESTROY, &o, v, &denied) == ERR_OK)
+		return ERR_NOTFOUND;
+	*why = denied;
+	return ERR_DENIED;
 }
 
 static bool

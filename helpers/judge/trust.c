@@ -167,6 +167,7 @@ check_dirs(struct judge *j, const struct seen *s, struct why *why)
 	enum err e;
 
 	memset(&r, 0, sizeof(r));
+	r.action = ACTION_IMPORT; /* they exist: not to be made */
 	r.config = s->config;
 	if ((e = check_dir(s->in.queue, true, &r.queue, why)) != ERR_OK ||
 	    (e = check_dir(s->in.data, false, &r.data, why)) != ERR_OK)
