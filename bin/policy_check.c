@@ -157,25 +157,28 @@ check_group(const struct rule *r)
 		      "");
 }
 
+/* The gid a rule speaks about; false when it doesn't, or there is none. */
+static bool
+rule_gid(const struct rule *r, gid_t *gid)
+{
+	const struct policy_group *g = &tool_policy.groups[r->group];
+
+	*gid = r->who == WHO_GROUP ? g->gid : r->id;
+	return r->who == WHO_GID ||
+	    (r->who == WHO_GROUP && g->state == GROUP_BOUND);
+}
+
 static bool
 who_covers(const struct rule *d, const struct rule *r)
 {
-	const struct policy_group *g = tool_policy.groups;
 	uid_t a, b;
 
 	if (rule_uid(d, &a) && rule_uid(r, &b))
 		return a == b;
-	if (d->who != r->who)
-		return false;
-	switch (r->who) {
-	case WHO_USER: return strcmp(d->user, r->user) == 0;
-	case WHO_GROUP:
-		return d->group == r->group ||
-		    (g[d->group].state == GROUP_BOUND &&
-			g[r->group].state == GROUP_BOUND &&
-			g[d->group].gid == g[r->group].gid);
-	default: return d->id == r->id;
-	}
+	if (rule_gid(d, &a) && rule_gid(r, &b))
+		return a == b;
+	return d->who == r->who && d->group == r->group &&
+	    strcmp(d->user, r->user) == 0;
 }
 
 static bool

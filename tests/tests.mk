@@ -42,26 +42,55 @@ $(O)/tests/%: $(O)/tests/%.o $(TESTLIB)
 	$(SAY) "  LINK $@"
 	$(QUIET)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
+# --- fuzzing ---------------------------------------------------------------------
+#
+# A fuzzer is tests/fuzz/NAME.c and one line here: what it is about.
+
+FUZZ_policy = $(POLICY_OBJS) libcommon/err libcommon/path
+
+FUZZ_SECONDS = 60
+FUZZERS = $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(wildcard tests/fuzz/*.c))
+FUZZ_CC = clang -g -O1 -fsanitize=fuzzer,address,undefined \
+	      -fno-sanitize-recover=all
+
+define fuzzer
+$(O)/fuzz/$(1): tests/fuzz/$(1).c $$(FUZZ_$(1):%=%.c) Makefile \
+	      $$(wildcard policy/*.h libcommon/*.h)
+	@mkdir -p $$(@D)
+	$$(SAY) "  FUZZ $$@"
+	$$(QUIET)$$(FUZZ_CC) $$(DEFINES) $$(WARN) -std=gnu11 -o $$@ \
+	    $$(filter %.c,$$^) $$(LIBS)
+endef
+$(foreach f,$(FUZZERS),$(eval $(call fuzzer,$(notdir $(f)))))
+
+fuzz: $(FUZZERS) ## look for inputs that break a parser, FUZZ_SECONDS=60 each
+	FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/run $(FUZZERS)
+
+.PHONY: fuzz
+
 # --- make check ---------------------------------------------------------------
 
 check: ## all tests; last line: N passed, N failed, N skipped
 	tests/deps
-	$(MAKE) all tools $(UNITS)
+	$(MAKE) all tools $(UNITS) $(FUZZERS)
 	$(MAKE) O=$(O)/usr prefix=/usr all
 	$(MAKE) O=$(O)/asan HARDEN=-fPIE SECTIONS= \
 	    SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover' \
 	    units tools
 	BUILD='$(O)' tests/run $(UNITS) \
-	    $(UNITS:$(O)/%=$(O)/asan/%) tests/golden/run tests/lines \
+	    $(UNITS:$(O)/%=$(O)/asan/%) tests/golden/run tests/golden/page \
+	    tests/lines tests/fuzz/run \
 	    $(wildcard tests/differential/*.py tests/e2e/*.sh)
 
 # --- make lint -----------------------------------------------------------------
 
 SOURCES = $(wildcard bin/*.[ch] helpers/*.[ch] helpers/judge/*.[ch] libcommon/*.[ch] policy/*.[ch] \
-	      tests/tools/*.[ch] tests/unit/*.[ch])
+	      tests/tools/*.[ch] tests/unit/*.[ch] \
+	      tests/fuzz/*.c)
 SCRIPTS = .ci/run helpers/install helpers/uninstall tests/deps tests/demo tests/run tests/lines \
 	      tests/include-direction tests/hardened \
-	      tests/golden/run tests/host/enter $(wildcard tests/host/*.sh \
+	      tests/golden/run tests/fuzz/run tests/fuzz/policy.seeds \
+	      tests/host/enter $(wildcard tests/host/*.sh \
 	      tests/e2e/*.sh)
 
 lint: ## compilers without a warning, formats, static analysis, ELF hardening

@@ -6,6 +6,7 @@
  *   name= group= config= queue= data=      what the frame's fields are called
  *   sel.name= sel.dir= sel.inode=DIRECTORY, before.name= ... the same
  *   place= index= command=start flags= lock_timeout= unused= version=
+ *   hex.name=706f00     any of the texts as bytes, NUL included
  *   pad=1               a byte in the padding that should be zero
  *   cut=N               send only the first N bytes
  *   extra=N             send N bytes more
@@ -74,7 +75,7 @@ inode(struct selector *sel, const char *dir)
 }
 
 static int
-set_text(const char *key, const char *value)
+set_bytes(const char *key, const char *value, size_t len)
 {
 	const struct {
 		const char *key;
@@ -97,12 +98,29 @@ set_text(const char *key, const char *value)
 		if (strcmp(texts[i].key, key) != 0)
 			continue;
 		/* Filled to the brim there is no NUL: wanted. */
-		if (strlen(value) > texts[i].size)
+		if (len > texts[i].size)
 			error(2, 0, "%s: too long", key);
-		memcpy(texts[i].to, value, strlen(value));
+		memcpy(texts[i].to, value, len);
 		return 1;
 	}
 	return 0;
+}
+
+static int
+set_text(const char *key, const char *value)
+{
+	char bytes[PROTO_SIZE];
+	unsigned byte;
+	size_t n = 0;
+
+	if (strncmp(key, "hex.", 4) != 0)
+		return set_bytes(key, value, strlen(value));
+	for (; n < sizeof(bytes) && sscanf(value, "%2x", &byte) == 1;
+	     value += 2)
+		bytes[n++] = (char)byte;
+	if (*value != '\0')
+		error(2, 0, "%s: not pairs of hexadecimal digits", key);
+	return set_bytes(key + 4, bytes, n);
 }
 
 static int
