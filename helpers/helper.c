@@ -98,9 +98,11 @@ static enum err
 lost(struct why *why, enum err e)
 {
 	return why_set(why, e == ERR_OK ? ERR_PROTOCOL : e,
-	    "%s/postmulti-judge ended without a verdict: is it installed, and "
-	    "does this kernel have seccomp?",
-	    PATH_HELPERS);
+	    "%s/postmulti-judge %s", PATH_HELPERS,
+	    e == ERR_TIMEOUT ? "took too long, run the command again" :
+			       "ended without a verdict: is it installed, and "
+			       "does this kernel "
+			       "have seccomp?");
 }
 
 static enum err

@@ -30,6 +30,7 @@ lookup_name(struct caller *c, gid_t *primary)
 enum err
 caller_lookup(struct caller *c, struct why *why)
 {
+	struct group *gr;
 	int n;
 	gid_t primary = (gid_t)-1;
 
@@ -37,6 +38,8 @@ caller_lookup(struct caller *c, struct why *why)
 	c->uid = getuid();
 	c->root = c->uid == 0;
 	lookup_name(c, &primary);
+	if ((gr = getgrnam(SYSTEM_USER)) != NULL)
+		c->helpers = gr->gr_gid;
 	c->kernel[0] = getgid();
 	n = getgroups(NGROUPS_MAX, c->kernel + 1);
 	if (n == -1)

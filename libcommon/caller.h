@@ -20,6 +20,7 @@ struct caller {
 	uid_t uid;
 	bool root;
 	char name[NAME_SIZE]; /* "" when no account maps to uid and back */
+	gid_t helpers;        /* the group that may reach the helpers */
 	size_t nfresh, nkernel;
 	gid_t fresh[NGROUPS_MAX];      /* the group database, now */
 	gid_t kernel[NGROUPS_MAX + 1]; /* real gid, supplementary groups */

@@ -125,9 +125,28 @@ load_policy(struct judge *j, struct why *why)
 	    pe.file, pe.line, pe.column);
 }
 
+static bool
+has_gid(const gid_t *gids, size_t n, gid_t gid)
+{
+	while (n > 0 && gids[n - 1] != gid)
+		n--;
+	return n > 0;
+}
+
 static enum err
 usable(struct judge *j, struct why *why)
 {
+	const struct caller *c = j->caller;
+
+	/* A look-up that failed "succeeds" with the primary group alone, and
+	 * a deny would be shed: what shows it is the one group that whoever
+	 * comes here has. */
+	if (c->name[0] != '\0' && has_gid(c->kernel, c->nkernel, c->helpers) &&
+	    !has_gid(c->fresh, c->nfresh, c->helpers))
+		return why_set(why, ERR_DENIED,
+		    "the group database does not list %s in group %s now: "
+		    "removed from it, or the name service cannot answer",
+		    c->name, SYSTEM_USER);
 	if (j->no_landlock && !j->policy.confinement_reduced)
 		return why_set(why, ERR_PRIVILEGE,
 		    "this kernel has no Landlock: nobody but root is served "
