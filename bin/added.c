@@ -79,6 +79,12 @@ has_file(const char *dir, const char *name)
 	return stat(path, &st) == 0;
 }
 
+bool
+added_complete(const char *dir)
+{
+	return has_file(dir, "main.cf") && has_file(dir, "master.cf");
+}
+
 /* Whether -I or -G leave what is there: create has nothing to clear. */
 static bool
 left(const struct options *o, const char *arg)
@@ -138,8 +144,7 @@ complete(const struct instances *list, const struct options *o,
 {
 	enum err e;
 
-	if (o->mode != MODE_CREATE || !has_file(in->dir, "main.cf") ||
-	    !has_file(in->dir, "master.cf"))
+	if (o->mode != MODE_CREATE || !added_complete(in->dir))
 		return ERR_OK;
 	e = adopt(list, o, in, why);
 	return e != ERR_OK ? e : instances_claim(list, in, NULL, false, why);

@@ -19,4 +19,7 @@
 enum err added_plan(const struct instances *, struct options *,
     struct instance *in, struct frame *, struct why *);
 
+/* Whether a directory holds both files of an instance already. */
+bool added_complete(const char *dir);
+
 #endif

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include "plan.h"
 #include "request.h"
 #include "select.h"
+#include "settings.h"
 
 /* One -e action on one instance. */
 struct change {
@@ -140,7 +142,10 @@ run_steps(const struct change *c)
 static void
 warn_nameless(const struct change *c)
 {
-	if (c->after.name[0] == '\0' && !c->after.primary && !c->o->dry_run)
+	/* Without a queue directory it is one that only the helpers can read.
+	 */
+	if (c->after.name[0] == '\0' && c->after.queue[0] != '\0' &&
+	    !c->after.primary && !c->o->dry_run)
 		msg_warn("instance %s has no name: set syslog_name in "
 			 "%s/main.cf, or its log entries look like the "
 			 "primary's",
@@ -164,6 +169,19 @@ resume(struct change *c, enum op first)
 	return request_run(&f, NULL, &r, &why) == ERR_OK;
 }
 
+/* What has that name may be one whose name can't be known. */
+static void
+not_found(const struct change *c)
+{
+	const struct entry *e, *end = c->list->v + c->list->n;
+
+	for (e = c->list->v; e < end && c->o->selected[0] != '/'; e++)
+		if (e->state != ENTRY_GOOD && e->i.name[0] == '\0')
+			msg_warn("instance %s is damaged: %s", e->i.dir,
+			    e->why);
+	msg_fatal("No instance named %s", c->o->selected);
+}
+
 static void
 resume_removal(struct change *c)
 {
@@ -174,11 +192,11 @@ resume_removal(struct change *c)
 	else if (getuid() == 0 && path_is_clean(given))
 		(void)strlcpy(c->f.sel.dir, given, sizeof(c->f.sel.dir));
 	else
-		msg_fatal("No instance named %s", given);
+		not_found(c);
 	if ((c->f.sel.name[0] != '\0' && !site_name_ok(c->f.sel.name)) ||
 	    (c->o->mode != MODE_DESTROY && c->o->mode != MODE_DEPORT) ||
 	    !resume(c, c->plan->steps[0]))
-		msg_fatal("No instance named %s", given);
+		not_found(c);
 	msg_warn("%s: finishing what was interrupted", given);
 	(void)strlcpy(c->after.dir, given, sizeof(c->after.dir));
 	c->before = c->after;
@@ -201,6 +219,8 @@ check_assign(struct change *c)
 {
 	struct why why;
 
+	if (settings_names(c->o, &why) != ERR_OK)
+		msg_fatal("%s", why.text);
 	set_names(c);
 	assign(c->after.name, c->o->name);
 	assign(c->after.group, c->o->group);
@@ -247,6 +267,23 @@ change_existing(struct change *c)
 		warn_nameless(c);
 }
 
+/* Before any directory is made. */
+static void
+need_prototypes(const struct change *c)
+{
+	static const char *const files[] = {"main.cf", "master.cf"};
+	const char *meta = c->list->host.site.meta_directory;
+	char path[PATH_SIZE + 32];
+	size_t i;
+
+	for (i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		(void)snprintf(path, sizeof(path), "%s/%s.proto", meta,
+		    files[i]);
+		if (access(path, F_OK) == -1 && errno == ENOENT)
+			msg_fatal("Missing %s prototype: %s", files[i], path);
+	}
+}
+
 /* create and import: the one thing that may be there already is what the
  * same command made before it was interrupted. */
 static void
@@ -269,6 +306,8 @@ change_new(struct change *c)
 		msg_fatal("%s", why.text);
 	need_permission(c);
 	need_init(c);
+	if (c->o->mode == MODE_CREATE && !added_complete(c->after.dir))
+		need_prototypes(c);
 	run_steps(c);
 	warn_nameless(c);
 }

@@ -206,7 +206,8 @@ set_once(const struct row *r, const char **dest, const char *arg,
 	if (*dest != NULL)
 		return why_set(why, ERR_SYNTAX,
 		    "Specify at most one '-%c' option", r->flag);
-	*dest = arg;
+	/* An empty argument clears, too. */
+	*dest = arg[0] != '\0' ? arg : "-";
 	return ERR_OK;
 }
 
@@ -296,7 +297,8 @@ check(const struct options *o, const struct tally *t, struct why *why)
 	if ((EXISTING & MODE_BIT(o->mode)) != 0 && o->select != SELECT_NAME)
 		return why_set(why, ERR_SYNTAX,
 		    "Select an instance via '-i name'");
-	return settings_names(o, why);
+	/* assign looks for its instance first. */
+	return o->mode == MODE_ASSIGN ? ERR_OK : settings_names(o, why);
 }
 
 /* getopt_long(3)'s own tables, from ours. */

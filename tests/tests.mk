@@ -77,10 +77,20 @@ check: ## all tests; last line: N passed, N failed, N skipped
 	$(MAKE) O=$(O)/asan HARDEN=-fPIE SECTIONS= \
 	    SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover' \
 	    units tools
-	BUILD='$(O)' tests/run $(UNITS) \
-	    $(UNITS:$(O)/%=$(O)/asan/%) tests/golden/run tests/golden/page \
-	    tests/lines tests/fuzz/run \
-	    $(wildcard tests/differential/*.py tests/e2e/*.sh)
+	BUILD='$(O)' SECONDS_EACH=900 tests/run tests/differential/sequences \
+	    $(UNITS) $(UNITS:$(O)/%=$(O)/asan/%) tests/golden/run \
+	    tests/golden/page tests/lines tests/fuzz/run \
+	    tests/differential/run tests/differential/maincf.py \
+	    $(wildcard tests/e2e/*.sh)
+
+check-long: ## what check does shorter: no-sleep proved harmless, 5,000 files
+	tests/deps
+	$(MAKE) all tools
+	$(MAKE) O=$(O)/usr prefix=/usr all
+	BUILD='$(O)' tests/differential/sequences --count 20 --real
+	BUILD='$(O)' tests/differential/maincf.py --count 5000 --seed 2026
+
+.PHONY: check-long
 
 # --- make lint -----------------------------------------------------------------
 

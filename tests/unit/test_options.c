@@ -73,7 +73,8 @@ static const struct {
     {"-e enable -i a b=c", "Parameter overrides not valid with '-e enable'"},
     {"-e enable", "Select an instance via '-i name'"},
     {"-e assign -I bad", "Select an instance via '-i name'"},
-    {"-e assign -i a -I bad", "New instance name must start with 'postfix-'"},
+    {"-e assign -i a -I bad", NULL}, /* after its instance was found */
+    {"-e create -I bad", "New instance name must start with 'postfix-'"},
     {"-e create -I postfix-a/b", "Illegal '/' character in new instance name"},
     {"-e create -I postfix-a~", "Unsafe characters in new instance name: 'p"},
     {"-e create -G a~b", "Unsafe characters in '-G a~b'"},
