@@ -97,10 +97,8 @@ visit(void *ctx, int dirfd, const char *name)
 	if (S_ISREG(st.st_mode) && job->messages != NULL)
 		++*job->messages;
 	if (job->remove &&
-	    !(S_ISSOCK(st.st_mode) || S_ISFIFO(st.st_mode) || flags != 0))
-		left(job, name);
-	else if (job->remove && unlinkat(dirfd, name, flags) == -1 &&
-	    errno != ENOTEMPTY)
+	    ((!S_ISSOCK(st.st_mode) && !S_ISFIFO(st.st_mode) && flags == 0) ||
+		(unlinkat(dirfd, name, flags) == -1 && errno != ENOTEMPTY)))
 		left(job, name);
 	return ERR_OK;
 }

@@ -18,7 +18,7 @@ judge_postfix(struct judge *j, struct verdict *v, struct why *why)
 		return e;
 	v->command = f->command == 0 ? ACTION_COUNT : f->command - 1;
 	/* Whatever else is asked: what is half-made can't be started. */
-	v->unfinished = (e = target_idle(s.in.dir, why)) != ERR_OK;
+	v->unfinished = target_idle(s.in.dir, why) != ERR_OK;
 	if (j->caller->root) {
 		(void)strlcpy(v->rule, "root", sizeof(v->rule));
 		if (v->unfinished)
