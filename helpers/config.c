@@ -1,7 +1,8 @@
 /*
  * postmulti-config: edits main.cf and master.cf of the primary and of one
  * instance, and tells what is in them.
- * Privilege: uid 0 with CAP_CHOWN alone (to keep a main.cf's group), writing
+ * Privilege: uid 0 with CAP_CHOWN (to keep a main.cf's owner; for root's own
+ * requests also CAP_DAC_READ_SEARCH), writing
  * below the primary's, one instance's and the records' directories only.
  * Refuses: parameters other than those named here, values it can't check.
  */
@@ -19,7 +20,8 @@
 
 #include "cffile.h"
 
-static const cap_value_t caps[] = {CAP_CHOWN};
+/* The second for root's own requests only: it may manage files of others. */
+static const cap_value_t caps[] = {CAP_CHOWN, CAP_DAC_READ_SEARCH};
 
 static struct cffile primary = {.dir = -1, .lock = -1};
 static struct cffile instance = {.dir = -1, .lock = -1};
@@ -84,8 +86,8 @@ confine(struct actor *a, struct why *why)
 	    {.nr = SYS_exit_group, .reason = "the end"},
 	};
 #undef OWNER
-	const struct confinement c = {caps, reach, calls, COUNT_OF(caps),
-	    COUNT_OF(reach), COUNT_OF(calls)};
+	const struct confinement c = {caps, reach, calls,
+	    a->caller->root ? 2 : 1, COUNT_OF(reach), COUNT_OF(calls)};
 
 	return helper_confine(a, &c, why);
 #undef OWNER
@@ -347,7 +349,7 @@ main(int argc, char **argv)
 	    .which = HELPER_CONFIG,
 	    .name = "postmulti-config",
 	    .caps = caps,
-	    .ncaps = sizeof(caps) / sizeof(caps[0]),
+	    .ncaps = 1,
 	    .prepare = prepare,
 	    .lock = lock,
 	    .acts = acts,

@@ -246,10 +246,13 @@ ignore_signals(void)
 		(void)signal(quiet[i], SIG_IGN);
 }
 
-/* In the child: without any capability from its first instruction on, since
- * with an empty bounding set exec gives uid 0 nothing back. */
+/* Root may manage files that it neither owns nor may read by their mode. */
+static const cap_value_t judge_caps[] = {CAP_DAC_READ_SEARCH};
+
+/* In the child: with no other capability, for callers but root with none at
+ * all, from its first instruction on: the bounding set says so. */
 static _Noreturn void
-exec_judge(const struct service *h, int in, int out)
+exec_judge(const struct service *h, size_t n, int in, int out)
 {
 	static char path[] = PATH_HELPERS "/postmulti-judge";
 	char name[32], *argv[] = {path, name, NULL}, *env[] = {NULL};
@@ -259,7 +262,8 @@ exec_judge(const struct service *h, int in, int out)
 	ignore_signals();
 	(void)setsid();
 	/* The pipes lie above 4, where nothing else is open. */
-	if (privs_keep(NULL, 0, true, NULL) == ERR_OK &&
+	if (privs_bound(judge_caps, n, NULL) == ERR_OK &&
+	    privs_keep(judge_caps, n, false, NULL) == ERR_OK &&
 	    (in = fcntl(in, F_DUPFD, JUDGE_FD_OUT + 1)) != -1 &&
 	    (out = fcntl(out, F_DUPFD, JUDGE_FD_OUT + 1)) != -1 &&
 	    dup2(in, JUDGE_FD_IN) != -1 && dup2(out, JUDGE_FD_OUT) != -1 &&
@@ -280,7 +284,7 @@ start_judge(const struct service *h, struct actor *a, struct why *why)
 		return why_errno(why, "pipe");
 	switch (fork()) {
 	case -1: return why_errno(why, "fork");
-	case 0: exec_judge(h, down[0], up[1]);
+	case 0: exec_judge(h, c->root ? 1 : 0, down[0], up[1]);
 	}
 	(void)close(up[1]);
 	(void)close(down[0]);

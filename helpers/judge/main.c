@@ -16,9 +16,10 @@
 
 /*
  * postmulti-judge: decides for one helper about one request.
- * Privilege: uid 0 without any capability, so that it can read what is 0640
- * and root's; no write but to its pipe, no exec, socket, signal or ptrace.
- * Refuses: whatever the policy doesn't permit to the real uid it was told.
+ * Privilege: uid 0 without any capability (for root's own requests with
+ * CAP_DAC_READ_SEARCH), so that it can read what is 0640 and root's; no write
+ * but to its pipe, no exec, socket, signal or ptrace. Refuses: whatever the
+ * policy doesn't permit to the real uid it was told.
  *
  * It isn't set-uid: run by hand it has its user's rights and nobody to talk to.
  */
@@ -51,10 +52,11 @@ confine(bool *no_landlock, struct why *why)
 	    {.nr = SYS_restart_syscall, .reason = "poll after SIGCONT"},
 	    {.nr = SYS_exit_group, .reason = "the end"},
 	};
+	static const cap_value_t caps[] = {CAP_DAC_READ_SEARCH};
 	struct sandbox_dir root = {.may = SANDBOX_READ};
 	enum err e;
 
-	if ((e = privs_keep(NULL, 0, true, why)) != ERR_OK)
+	if ((e = privs_keep(caps, getuid() == 0 ? 1 : 0, false, why)) != ERR_OK)
 		return e;
 	root.fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (root.fd == -1)
