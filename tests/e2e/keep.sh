@@ -304,6 +304,8 @@ done
 check "root:mailadm 664, edited by root" with_mode root root:mailadm 664
 check "carol:carol 644, edited by root, not by a delegate" \
 	with_owner carol:carol 644
+check "carol:carol 640, edited by root, not by a delegate" \
+	with_owner carol:carol 640
 check "carol:mailadm 664, edited by root, not by a delegate" \
 	with_owner carol:mailadm 664
 if setfacl -m u:bob:r $FILE 2>/dev/null; then
