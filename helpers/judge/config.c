@@ -251,8 +251,9 @@ judge_remove(struct judge *j, struct verdict *v, struct why *why)
 	listed = e == ERR_OK;
 	if (listed)
 		e = target_record(s.in.dir, r, why);
-	else if (e == ERR_NOTFOUND)
-		e = target_record_of(&j->frame.sel, r, why);
+	else if (e == ERR_NOTFOUND &&
+	    (e = target_record_of(&j->frame.sel, r, why)) == ERR_OK)
+		listed = target_renamed(j, r, &s, v);
 	if (e != ERR_OK || r->action != ACTION_DESTROY) {
 		(void)why_set(why, ERR_NOTFOUND, "%s: no destroy was begun",
 		    target_label(&j->frame.sel));

@@ -285,7 +285,9 @@ find_destroyed(struct judge *j, struct verdict *v, bool *listed,
 		return e;
 	else if (target_record_of(&j->frame.sel, r, NULL) == ERR_OK &&
 	    r->action == ACTION_DESTROY)
-		o = (struct object){r->name, r->group, false};
+		o = (*listed = target_renamed(j, r, &s, v)) ?
+		    (struct object){s.in.name, s.in.group, false} :
+		    (struct object){r->name, r->group, false};
 	else
 		return permit_no_destroy(j, v, why);
 	if ((e = permit_allow(j, ACTION_DESTROY, &o, v, why)) != ERR_OK ||

@@ -74,6 +74,10 @@ enum err target_record(const char *config, struct record *, struct why *why);
 enum err target_record_of(const struct selector *, struct record *,
     struct why *why);
 
+/* Whether what a record was begun for is on the list, by another name now. */
+bool target_renamed(struct judge *j, const struct record *, struct seen *,
+    struct verdict *);
+
 /* ERR_STATE while a create, import or destroy of it isn't finished. */
 enum err target_idle(const char *config, struct why *why);
 

@@ -251,6 +251,16 @@ target_record_of(const struct selector *sel, struct record *r, struct why *why)
 	    why_set(why, ERR_NOTFOUND, "nothing was begun on that instance");
 }
 
+bool
+target_renamed(struct judge *j, const struct record *r, struct seen *s,
+    struct verdict *v)
+{
+	struct selector at = {0};
+
+	(void)strlcpy(at.dir, r->config.path, sizeof(at.dir));
+	return target_find(j, &at, s, v, NULL) == ERR_OK;
+}
+
 enum err
 target_record(const char *config, struct record *r, struct why *why)
 {
