@@ -83,20 +83,54 @@ path_check_owner(const struct stat *st, const char *label, struct why *why)
 	return ERR_OK;
 }
 
+#define LINKS_MAX 8 /* of root's, on one way */
+
+static int walk(int fd, const char *path, bool trusted, unsigned links,
+    enum err *, struct why *);
+
+/*
+ * Where a link of root's leads: walked as any path, so that a link of anybody
+ * else's on that way isn't followed.  The link is read through a descriptor:
+ * by its name it might be another one by now.  -1 with errno ELOOP.
+ */
+static int
+follow(int dirfd, const char *name, unsigned links, enum err *e,
+    struct why *why)
+{
+	char target[PATH_SIZE];
+	struct stat st;
+	ssize_t n = -1;
+	int fd = path_open_at(dirfd, name, O_PATH | O_NOFOLLOW, 0);
+
+	if (fd != -1 && fstat(fd, &st) == 0 && S_ISLNK(st.st_mode) &&
+	    st.st_uid == 0 && links > 0)
+		n = readlinkat(fd, "", target, sizeof(target));
+	if (fd != -1)
+		(void)close(fd);
+	if (n <= 0 || n == sizeof(target)) {
+		errno = ELOOP;
+		return -1;
+	}
+	target[n] = '\0';
+	fd = path_open_at(dirfd, target[0] == '/' ? "/" : ".",
+	    O_PATH | O_DIRECTORY, 0);
+	return fd == -1 ? -1 : walk(fd, target, false, links - 1, e, why);
+}
+
 /* One component of a walk.  Returns the new descriptor or -1 with *e set. */
 static int
-step(int dirfd, const char *name, const char *path, bool trusted, enum err *e,
-    struct why *why)
+step(int dirfd, const char *name, const char *path, bool trusted,
+    unsigned links, enum err *e, struct why *why)
 {
 	struct stat st;
 	int fd;
 
 	fd = path_open_at(dirfd, name, O_PATH | O_DIRECTORY, 0);
-	if (fd == -1 && errno == ELOOP && !trusted &&
-	    fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    st.st_uid == 0)
-		fd = open_resolve(dirfd, name, O_PATH | O_DIRECTORY, 0,
-		    RESOLVE_NO_MAGICLINKS);
+	if (fd == -1 && (errno == ELOOP || errno == ENOTDIR) && !trusted) {
+		fd = follow(dirfd, name, links, e, why);
+		if (*e != ERR_OK)
+			return -1;
+	}
 	if (fd == -1) {
 		if (errno == ENOENT)
 			*e = why_set(why, ERR_NOTFOUND, "%s: \"%s\" not found",
@@ -120,39 +154,50 @@ step(int dirfd, const char *name, const char *path, bool trusted, enum err *e,
 	return fd;
 }
 
-enum err
-path_open_dir(const char *path, bool trusted, int *fdp, struct why *why)
+/* Takes fd, a directory, and walks path, below it or absolute. */
+static int
+walk(int fd, const char *path, bool trusted, unsigned links, enum err *e,
+    struct why *why)
 {
 	char done[PATH_SIZE], name[NAME_MAX + 1];
 	const char *p = path;
-	enum err e = ERR_OK;
 	size_t n;
-	int fd, next;
+	int next;
 
-	if (path[0] != '/' || strlen(path) >= sizeof(done))
-		return why_set(why, ERR_SYNTAX, "%.200s: not an absolute path",
-		    path);
-	if ((fd = step(AT_FDCWD, "/", "/", trusted, &e, why)) == -1)
-		return e;
 	for (;;) {
 		p += strspn(p, "/");
 		if ((n = strcspn(p, "/")) == 0)
-			break;
+			return fd;
 		if (n > NAME_MAX) {
 			(void)close(fd);
-			return why_set(why, ERR_LIMIT, "%s: name too long",
-			    path);
+			*e = why_set(why, ERR_LIMIT, "%s: name too long", path);
+			return -1;
 		}
 		memcpy(name, p, n);
 		name[n] = '\0';
 		p += n;
 		memcpy(done, path, (size_t)(p - path));
 		done[p - path] = '\0';
-		next = step(fd, name, done, trusted, &e, why);
+		next = step(fd, name, done, trusted, links, e, why);
 		(void)close(fd);
 		if ((fd = next) == -1)
-			return e;
+			return -1;
 	}
+}
+
+enum err
+path_open_dir(const char *path, bool trusted, int *fdp, struct why *why)
+{
+	enum err e = ERR_OK;
+	int fd, next;
+
+	if (path[0] != '/' || strlen(path) >= PATH_SIZE)
+		return why_set(why, ERR_SYNTAX, "%.200s: not an absolute path",
+		    path);
+	fd = step(AT_FDCWD, "/", "/", trusted, 0, &e, why);
+	if (fd == -1 ||
+	    (fd = walk(fd, path, trusted, LINKS_MAX, &e, why)) == -1)
+		return e;
 	/* O_PATH was enough to walk; reading and fsync need more. */
 	next = path_open_at(fd, ".", O_RDONLY | O_DIRECTORY, 0);
 	if (next == -1 && errno == EACCES && !trusted)

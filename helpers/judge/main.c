@@ -38,6 +38,7 @@ confine(bool *no_landlock, struct why *why)
 	    {.nr = SYS_openat2, .reason = "files, by directory and name"},
 	    {.nr = SYS_close, .reason = "files"},
 	    {.nr = SYS_newfstatat, .reason = "owners, modes, identity"},
+	    {.nr = SYS_readlinkat, .reason = "links of root's, for root"},
 	    {.nr = SYS_fstat, .reason = "the same, of what is open"},
 	    {.nr = SYS_getdents64, .reason = "policy.d, config directories"},
 	    {.nr = SYS_lseek, .reason = "a directory from its start"},
