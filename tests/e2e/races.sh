@@ -102,7 +102,7 @@ hashes() {
 
 HIDDEN=/var/hidden HASHES=()
 for sub in active deferred incoming; do
-	HASHES+=($QUEUE/$sub/A $HIDDEN/$sub)
+	HASHES+=("$QUEUE/$sub/A" "$HIDDEN/$sub")
 done
 
 # The queue directory is root's: what the mail owner can't rename needs no race.
@@ -174,7 +174,7 @@ clear_data() {
 repair_queue() {
 	local i sub pairs=()
 	for sub in active deferred maildrop private pid; do
-		pairs+=($QUEUE/$sub $HIDDEN/z-$sub)
+		pairs+=("$QUEUE/$sub" "$HIDDEN/z-$sub")
 	done
 	for ((i = 0; i < ROUNDS; i++)); do
 		box
@@ -306,6 +306,56 @@ ancestor_destroy() { # NAME...
 	victims
 }
 
+# A link of root's in a directory of carol's is followed, for root; one of hers
+# that has its name a moment later isn't.
+ancestor_link() { # ACTION...
+	local i
+	for ((i = 0; i < ROUNDS; i++)); do
+		hers
+		[ "$1" = destroy ] || {
+			"$POSTMULTI" -i postfix-box -e deport && age
+			chown carol /home/carol/q/box
+		}
+		mv /home/carol/q /home/carol/real
+		ln -s /home/carol/real /home/carol/q
+		decoys
+		race carol /home/carol/q /home/carol/zq
+		if [ "$1" = destroy ]; then
+			step root "$POSTMULTI" -i postfix-box -e destroy
+		else
+			step root "$POSTMULTI" -I postfix-box -e import \
+				config_directory=/home/carol/c/box
+		fi
+		settle
+		unharmed
+	done
+	report
+	victims
+}
+
+# No race: root's link leads to where carol's goes on.  The walk ends there.
+link_of_hers() {
+	local words
+	for words in "-I postfix-box -e import config_directory=/home/carol/c/box" \
+		"-i postfix-box -e destroy"; do
+		hers
+		[[ $words != *import* ]] ||
+			"$POSTMULTI" -i postfix-box -e deport && age
+		mv /home/carol/q /home/carol/real
+		ln -s /srv/root /home/carol/x
+		chown -h carol /home/carol/x
+		ln -s /home/carol/x /home/carol/q
+		mkdir -p /srv/root/box/{active,pid,maildrop}
+		snapshot /srv/root /srv/mail >/tmp/victims
+		# shellcheck disable=SC2086
+		refused root "$POSTMULTI" $words
+		err_has 'symbolic link'
+		unharmed
+		rm -rf /srv/root/box
+	done
+	victims
+}
+
 # For a delegate there is nothing to win: refused each time.
 ancestor_delegate() {
 	local i words=("-e enable" "-e disable" "-e destroy" "-e deport"
@@ -366,6 +416,11 @@ raced "ancestor, destroy: a directory of carol's above queue and data" \
 	ancestor_destroy "${PLACES[@]}"
 raced "ancestor, destroy of links: queue and data themselves" \
 	ancestor_destroy "${INNER[@]}"
+check "ancestor: a link of root's that leads to one of carol's" link_of_hers
+raced "ancestor, import by a link of root's: exchanged for one of carol's" \
+	ancestor_link import
+raced "ancestor, destroy by a link of root's: exchanged for one of carol's" \
+	ancestor_link destroy
 raced "ancestor, delegate: refused each time" ancestor_delegate
 rm -rf /home/carol/[cqdz]* $HIDDEN
 fresh
