@@ -206,17 +206,35 @@ sub play {
 
 # --- comparing -------------------------------------------------------------------
 
-# The tags and expressions that explain a difference, among rows.
-sub explain {
+# The rows' expressions that match a difference, by tag.
+sub matching {
 	my ($difference, @rows) = @_;
-	my @found;
+	my %found;
 	for my $row (@rows) {
-		for (grep { $difference =~ $_->{re} } @{$row->{expressions}}) {
-			$_->{shown}++;
-			push @found, $row->{tag};
+		my @match = grep { $difference =~ $_->{re} }
+		    @{$row->{expressions}};
+		$found{$row->{tag}} = \@match if @match;
+	}
+	return %found;
+}
+
+# Which tags explain a command's differences, and those that none does.  Another
+# exit status needs a message that the same row explains.
+sub explain {
+	my ($differences, @rows) = @_;
+	my (@bad, %tags);
+	for (sort { ($a =~ /^status/) <=> ($b =~ /^status/) } @$differences) {
+		my %found = matching($_, @rows);
+		if (/^status/) {
+			$tags{$_} or delete $found{$_} for keys %found;
+		}
+		push @bad, $_ if !%found;
+		for my $tag (keys %found) {
+			$tags{$tag} = 1;
+			$_->{shown}++ for @{$found{$tag}};
 		}
 	}
-	return @found;
+	return (\%tags, @bad);
 }
 
 # What one list of lines has and the other hasn't.
@@ -264,8 +282,8 @@ sub compare_text {
 	return @different;
 }
 
-# Postfix appends parameters in random order: what stands between the lines that
-# are alike may stand in any order, if it is nothing but settings.
+# Postfix appends parameters in random order: between the lines that are alike
+# settings may stand in any order, but not pass a comment.
 sub compare_main_cf {
 	my ($path, $left, $right) = @_;
 	my @left = split /^/, $left;
@@ -282,9 +300,22 @@ sub compare_main_cf {
 	my @ours = set_difference(\@right, \@left);
 	return ((map { "tree: $path: original's line: $_" } @only),
 	    (map { "tree: $path: our line: $_" } @ours)) if @only || @ours;
-	return "tree: $path: the order of lines"
-	    if grep { !/^\w+ = ?.*\n\z/ } @left;
-	return ();
+	return () if by_block(@left) eq by_block(@right);
+	return "tree: $path: the order of lines";
+}
+
+# The lines with each block of settings sorted.
+sub by_block {
+	my ($text, @block) = ('');
+	for (@_, '') {
+		if (/^\w+ = ?.*\n\z/) {
+			push @block, $_;
+			next;
+		}
+		$text .= join('', sort @block) . $_;
+		@block = ();
+	}
+	return $text;
 }
 
 sub compare_path {

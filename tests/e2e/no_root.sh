@@ -78,21 +78,21 @@ harmless() { # COMMAND...
 hostile() {
 	local name
 	HOSTILE=("MAIL_CONFIG=$EVIL/etc" "PATH=$EVIL/bin:/usr/bin:/bin" IFS=/
-		BASH_ENV=$EVIL/sourced ENV=$EVIL/sourced SHELLOPTS=xtrace BASHOPTS=extglob
-		"PS4=\$(: >$MARKS/ps4)" CDPATH=$EVIL SHELL=$EVIL/bin/sh
+		"BASH_ENV=$EVIL/sourced" "ENV=$EVIL/sourced" SHELLOPTS=xtrace BASHOPTS=extglob
+		"PS4=\$(: >$MARKS/ps4)" "CDPATH=$EVIL" "SHELL=$EVIL/bin/sh"
 		"PROMPT_COMMAND=: >$MARKS/prompt" GLOBIGNORE='*'
-		LD_PRELOAD="$TOOLS/nosleep.so" LD_LIBRARY_PATH=$EVIL
+		LD_PRELOAD="$TOOLS/nosleep.so" "LD_LIBRARY_PATH=$EVIL"
 		LD_AUDIT="$TOOLS/nosleep.so" LD_DEBUG=files LD_DEBUG_OUTPUT=/tmp/ld
-		GLIBC_TUNABLES=glibc.malloc.check=3 GCONV_PATH=$EVIL
-		LOCPATH=$EVIL NLSPATH=$EVIL/%N MALLOC_TRACE=$MARKS/malloc
-		RESOLV_HOST_CONF=$EVIL/sourced HOSTALIASES=$EVIL/sourced
-		TMPDIR=$EVIL HOME=$EVIL PERL5LIB=$EVIL PYTHONPATH=$EVIL
+		GLIBC_TUNABLES=glibc.malloc.check=3 "GCONV_PATH=$EVIL"
+		"LOCPATH=$EVIL" "NLSPATH=$EVIL/%N" "MALLOC_TRACE=$MARKS/malloc"
+		"RESOLV_HOST_CONF=$EVIL/sourced" "HOSTALIASES=$EVIL/sourced"
+		"TMPDIR=$EVIL" "HOME=$EVIL" "PERL5LIB=$EVIL" "PYTHONPATH=$EVIL"
 		MAIL_DEBUG=yes MAIL_VERBOSE=yes
-		MAIL_LOGTAG=$EVIL config_directory=$EVIL/etc
-		daemon_directory=$EVIL/bin command_directory=$EVIL/bin
-		meta_directory=$EVIL/etc queue_directory=/srv/victim
+		"MAIL_LOGTAG=$EVIL" "config_directory=$EVIL/etc"
+		"daemon_directory=$EVIL/bin" "command_directory=$EVIL/bin"
+		"meta_directory=$EVIL/etc" queue_directory=/srv/victim
 		data_directory=/srv/victim mail_owner=alice setgid_group=alice
-		shlib_directory=$EVIL multi_instance_name=$EVIL)
+		"shlib_directory=$EVIL" "multi_instance_name=$EVIL")
 	for name in sed find awk id cd test command exec; do
 		HOSTILE+=("BASH_FUNC_$name%%=() { : >$MARKS/function-$name; }")
 	done
