@@ -81,7 +81,7 @@ check: ## all tests; last line: N passed, N failed, N skipped
 	    $(UNITS) $(UNITS:$(O)/%=$(O)/asan/%) tests/golden/run \
 	    tests/golden/page tests/lines tests/fuzz/run \
 	    tests/differential/run tests/differential/maincf.py \
-	    $(wildcard tests/e2e/*.sh)
+	    $(wildcard tests/e2e/*.sh) $(wildcard tests/crash/*.sh)
 
 check-long: ## what check does shorter: no-sleep proved harmless, 5,000 files
 	tests/deps
@@ -101,7 +101,7 @@ SCRIPTS = .ci/run helpers/install helpers/uninstall tests/deps tests/demo tests/
 	      tests/include-direction tests/hardened \
 	      tests/golden/run tests/fuzz/run tests/fuzz/policy.seeds \
 	      tests/host/enter $(wildcard tests/host/*.sh \
-	      tests/e2e/*.sh)
+	      tests/e2e/*.sh tests/crash/*.sh)
 
 lint: ## compilers without a warning, formats, static analysis, ELF hardening
 	tests/deps
