@@ -64,23 +64,30 @@ postmulti-policy_OBJS = $(READ_OBJS) $(POLICY_OBJS) $(DROP_OBJS) \
 # Everything that parses, for the helpers; not set-uid.
 postmulti-judge_OBJS = $(READ_OBJS) $(POLICY_OBJS) $(DROP_OBJS) \
 	      $(FRAME_OBJS) libcommon/caller libcommon/lock \
-	      libcommon/record libcommon/record_read helpers/channel \
+	      libcommon/record libcommon/record_read libcommon/log \
+	      helpers/channel helpers/page \
 	      $(patsubst %.c,%,$(wildcard helpers/judge/*.c))
+
+# What works in the queue as mail_owner, for postmulti-dirs; not set-uid.
+postmulti-cleaner_OBJS = libcommon/err libcommon/path libcommon/sandbox \
+	      libcommon/lock libcommon/log helpers/channel helpers/page \
+	      $(patsubst %.c,%,$(wildcard helpers/cleaner/*.c))
 
 # Set-uid: no parser in here.
 HELPER_OBJS = libcommon/err libcommon/path libcommon/name $(DROP_OBJS) \
 	      libcommon/proto libcommon/startup libcommon/caller \
 	      libcommon/log libcommon/lock libcommon/record policy/action \
-	      helpers/helper helpers/channel helpers/audit
+	      helpers/helper helpers/channel helpers/audit helpers/page
 postmulti-config_OBJS = $(HELPER_OBJS) libcommon/edit libcommon/shared \
 	      helpers/config \
 	      helpers/cffile
 postmulti-dirs_OBJS = $(HELPER_OBJS) helpers/dirs helpers/dirs_make \
-	      helpers/dirs_clear helpers/cleaner
+	      helpers/dirs_clear helpers/dirs_tell helpers/dirs_cleaner
 postmulti-exec_OBJS = $(HELPER_OBJS) helpers/exec helpers/exec_reset
 
 HELPERS     = postmulti-config postmulti-dirs postmulti-exec
-PROGRAMS    = postmulti postmulti-policy postmulti-judge $(HELPERS)
+PROGRAMS    = postmulti postmulti-policy postmulti-judge postmulti-cleaner \
+	      $(HELPERS)
 LIBS        = -lbsd -lcap -lseccomp
 
 MAN1        = postmulti postmulti-policy
@@ -138,6 +145,8 @@ install: all ## install; DESTDIR= prefix=/usr/local
 	    exit 1; done
 	install -m 0755 $(O)/postmulti-judge \
 	    $(DESTDIR)$(libexecdir)/postmulti/
+	install -m 0711 $(O)/postmulti-cleaner \
+	    $(DESTDIR)$(libexecdir)/postmulti/
 	DESTDIR='$(DESTDIR)' GROUP='$(GROUP)' \
 	    LIBEXEC='$(libexecdir)/postmulti' SBIN='$(sbindir)' \
 	    SYSUSERS='$(sysusersdir)' BUILD='$(O)' HELPERS='$(HELPERS)' \
@@ -149,6 +158,7 @@ uninstall: ## remove what install put there; policy and instances stay
 	rm -f $(DESTDIR)$(sbindir)/postmulti \
 	    $(DESTDIR)$(sbindir)/postmulti-policy \
 	    $(DESTDIR)$(libexecdir)/postmulti/postmulti-judge \
+	    $(DESTDIR)$(libexecdir)/postmulti/postmulti-cleaner \
 	    $(HELPERS:%=$(DESTDIR)$(libexecdir)/postmulti/%) \
 	    $(MAN1:%=$(DESTDIR)$(mandir)/man1/%.1) \
 	    $(MAN5:%=$(DESTDIR)$(mandir)/man5/%.5) \

@@ -200,7 +200,7 @@ audit_done(const struct actor *a, enum err e, const struct why *why)
 	    !count_denial(a->caller->uid))
 		return;
 	(void)write_line(a, true, e, e == ERR_OK ? "" : why->text);
-	if (v->op == OP_READ || op == NULL)
+	if (op == NULL || helper_reads(a))
 		return;
 	if (e == ERR_OK)
 		said = v->unchanged ? "nothing to do" : "done";

@@ -11,6 +11,10 @@
 
 #include "err.h"
 
+struct channel {
+	int in, out;
+};
+
 enum err channel_write(int fd, const void *buf, size_t len);
 /* ERR_TIMEOUT at the deadline, ERR_PROTOCOL when the other end is gone. */
 enum err channel_read(int fd, void *buf, size_t len,

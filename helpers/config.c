@@ -98,7 +98,7 @@ prepare(struct actor *a, struct why *why)
 {
 	enum err e;
 
-	if (a->v.op == OP_READ) /* all was said in the verdict */
+	if (helper_reads(a)) /* all was said in the verdict */
 		return confine(a, why);
 	if ((e = cffile_open(a, &primary, &a->v.primary, why)) != ERR_OK)
 		return e;
@@ -340,6 +340,7 @@ static actor_fn *const acts[OP_COUNT] = {
     [OP_ENABLE] = act_enable,
     [OP_DISABLE] = act_enable,
     [OP_REMOVE] = act_remove,
+    [OP_TIDY] = edit_lists, /* unlocking removes a main.cf.tmp */
 };
 
 int

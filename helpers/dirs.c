@@ -33,14 +33,13 @@ struct dirs dirs = {.queue = -1, .master_lock = -1};
 /* --- before the locks ---------------------------------------------------- */
 
 static enum err
-find_anchor(struct actor *a, struct spot *p, struct where *w, struct why *why)
+find_anchor(struct actor *a, struct spot *p, struct why *why)
 {
+	const struct where *w = p->w;
 	char dir[PATH_SIZE], up[PATH_SIZE];
 	bool trusted = !a->caller->root;
 	enum err e;
 
-	p->w = w;
-	p->anchor = -1;
 	if (w->path[0] == '\0')
 		return ERR_OK;
 	if (!path_is_clean(w->path))
@@ -65,13 +64,16 @@ confine(struct actor *a, struct why *why)
 	    [OP_REPAIR] = SANDBOX_READ | SANDBOX_MKDIR,
 	    [OP_CLEAR] = SANDBOX_READ | SANDBOX_RMDIR,
 	    [OP_FINISH] = SANDBOX_READ | SANDBOX_RMDIR,
+	    [OP_MEND] = SANDBOX_READ | SANDBOX_MKDIR,
+	    [OP_INSPECT] = SANDBOX_READ,
 	};
 	const struct sandbox_dir reach[] = {
 	    {a->state, SANDBOX_READ | SANDBOX_WRITE},
 	    {dirs.spots[BASE_CONFIG].anchor, may[a->v.op]},
 	    {dirs.spots[BASE_QUEUE].anchor, may[a->v.op]},
 	    {dirs.spots[BASE_DATA].anchor, may[a->v.op]},
-	    {dirs.queue, SANDBOX_READ | SANDBOX_WRITE | SANDBOX_RMDIR},
+	    {a->v.op == OP_CLEAR ? dirs.queue : -1,
+		SANDBOX_READ | SANDBOX_WRITE | SANDBOX_RMDIR},
 	};
 	const uint64_t mail = a->mail_uid, setgid = a->setgid_gid;
 	const uint64_t leave = (gid_t)-1;
@@ -112,9 +114,11 @@ confine(struct actor *a, struct why *why)
 	    {.nr = SYS_exit_group, .reason = "the end"},
 	};
 
-	/* Root's import mends what only mail_owner may read. */
-	bool repair = a->v.op == OP_REPAIR && a->caller->root;
-	const struct confinement c = {keep, reach, calls, repair ? 2 : 1,
+	/* What is mended may be for mail_owner alone to read. */
+	const struct confinement c = {keep, reach, calls,
+	    helper_reads(a)     ? 0 :
+		dirs_repairs(a) ? 2 :
+				  1,
 	    COUNT_OF(reach), COUNT_OF(calls)};
 
 	return helper_confine(a, &c, why);
@@ -123,8 +127,9 @@ confine(struct actor *a, struct why *why)
 /* The queue by descriptor, the data directory by identity: it is
  * mail_owner's, whom the cleaner becomes. */
 static enum err
-prepare_clear(struct actor *a, struct why *why)
+prepare_cleaner(struct actor *a, struct why *why)
 {
+	static const struct spot none = {.anchor = -1};
 	const struct spot *data = &dirs.spots[BASE_DATA];
 	struct verdict *v = &a->v;
 	bool has_data = false;
@@ -144,34 +149,39 @@ prepare_clear(struct actor *a, struct why *why)
 			    v->data.path);
 		has_data = true;
 	}
-	return cleaner_start(a, &dirs.cleaner, dirs.queue,
-	    has_data ? data->anchor : -1, data->rest, why);
+	return cleaner_start(a, dirs.queue, has_data ? data : &none,
+	    &dirs.cleaner, why);
 }
 
 static enum err
 prepare(struct actor *a, struct why *why)
 {
+	/* Which of the three a step is about. */
+	static const bool needs[OP_COUNT][BASE_COUNT] = {
+	    [OP_MAKE] = {true, true, true},
+	    [OP_REPAIR] = {true, true, true},
+	    [OP_MEND] = {true, true, true},
+	    [OP_CLEAR] = {[BASE_QUEUE] = true, [BASE_DATA] = true},
+	    [OP_INSPECT] = {[BASE_QUEUE] = true, [BASE_DATA] = true},
+	    [OP_FINISH] = {[BASE_CONFIG] = true},
+	};
 	struct verdict *v = &a->v;
 	struct where *const bases[BASE_COUNT] = {
 	    [BASE_CONFIG] = &v->config,
 	    [BASE_QUEUE] = &v->queue,
 	    [BASE_DATA] = &v->data,
 	};
-	enum err e;
+	enum err e = ERR_OK;
 	size_t i;
 
-	for (i = 0; i < BASE_COUNT; i++)
-		if ((v->op != OP_FINISH || i == BASE_CONFIG) &&
-		    (v->op != OP_CLEAR || i != BASE_CONFIG)) {
-			e = find_anchor(a, &dirs.spots[i], bases[i], why);
-			if (e != ERR_OK)
-				return e;
-		} else
-			dirs.spots[i] =
-			    (struct spot){.w = bases[i], .anchor = -1};
-	if (v->op == OP_CLEAR && (e = prepare_clear(a, why)) != ERR_OK)
-		return e;
-	return confine(a, why);
+	for (i = 0; i < BASE_COUNT && e == ERR_OK; i++) {
+		dirs.spots[i] = (struct spot){.w = bases[i], .anchor = -1};
+		if (needs[v->op][i])
+			e = find_anchor(a, &dirs.spots[i], why);
+	}
+	if (e == ERR_OK && (v->op == OP_CLEAR || v->op == OP_INSPECT))
+		e = prepare_cleaner(a, why);
+	return e != ERR_OK ? e : confine(a, why);
 }
 
 /* --- steps ---------------------------------------------------------------- */
@@ -213,6 +223,9 @@ static actor_fn *const acts[OP_COUNT] = {
     [OP_REPAIR] = make,
     [OP_CLEAR] = clear,
     [OP_FINISH] = dirs_finish,
+    [OP_MEND] = dirs_make,
+    [OP_INSPECT] = dirs_tell,
+    [OP_RECORDS] = dirs_tell,
 };
 
 int

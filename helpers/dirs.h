@@ -1,6 +1,7 @@
 #ifndef POSTMULTI_DIRS_H
 #define POSTMULTI_DIRS_H
 
+#include "cleaner.h"
 #include "helper.h"
 
 /*
@@ -17,48 +18,31 @@ struct spot {
 /* What prepare() opened for the step. */
 struct dirs {
 	struct spot spots[BASE_COUNT];
-	struct cleaner {
-		int in, out;
-	} cleaner;
-	int queue;       /* dirs.clear: the queue directory, or -1 */
-	int master_lock; /* dirs.clear: pid/master.pid, while held */
+	struct channel cleaner; /* dirs.clear, dirs.inspect */
+	int queue;              /* the same: the queue directory, or -1 */
+	int master_lock;        /* dirs.clear: pid/master.pid, while held */
 };
 extern struct dirs dirs;
 
-/* The steps: dirs_make.c for make and repair, dirs_clear.c for the others. */
+/* Whether the step mends what is there, too: root's only. */
+bool dirs_repairs(const struct actor *);
+
+/* The steps: dirs_make.c has make, repair and mend, dirs_clear.c clear and
+ * finish, dirs_tell.c inspect and records. */
 enum err dirs_make(struct actor *, struct why *);
 enum err dirs_clear(struct actor *, struct why *);
 enum err dirs_finish(struct actor *, struct why *);
+enum err dirs_tell(struct actor *, struct why *);
 
 /*
- * Work inside directories that belong to mail_owner is done by a child that
- * has irrevocably become mail_owner (cleaner.c): a race there can gain only
- * what that user has anyway.
+ * Starts postmulti-cleaner.  queue: a descriptor, -1 for none; data: opened
+ * by the new process, its anchor is -1 for none.
  */
+enum err cleaner_start(struct actor *, int queue, const struct spot *data,
+    struct channel *, struct why *);
 
-/* The queues whose regular files are messages. */
-#define CLEANER_QUEUES 7
-extern const char *const cleaner_queues[CLEANER_QUEUES];
-
-struct tally {
-	uint32_t err; /* enum err */
-	uint32_t messages[CLEANER_QUEUES];
-	uint32_t more;   /* not removed, beyond those in left */
-	char left[1024]; /* what was not removed: vis(3)-encoded paths below
-			    the queue, one a line; with err: where */
-};
-
-/* Forks it.  queue, data: descriptors, the latter of data's parent; -1 for
- * what is not there. */
-enum err cleaner_start(struct actor *, struct cleaner *, int queue,
-    int data_parent, const char *data_name, struct why *);
-
-/* Counts messages: nothing is touched. */
-#define CLEANER_COUNT 'C'
-/* Removes empty hash directories, sockets and FIFOs, master.lock and
- * prng_exch; names what stays. */
-#define CLEANER_REMOVE 'R'
-enum err cleaner_ask(struct cleaner *, char order, struct tally *,
-    struct why *why);
+/* what: CLEANER_...  Whatever it answers, *t ends up well-formed. */
+enum err cleaner_ask(const struct channel *, uint32_t what, uint32_t skip,
+    struct tally *, struct why *);
 
 #endif

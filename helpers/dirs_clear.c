@@ -9,6 +9,7 @@
 
 #include "dirs.h"
 #include "log.h"
+#include "page.h"
 
 /* --- destroy ------------------------------------------------------------- */
 
@@ -35,16 +36,17 @@ hold_master(struct actor *a, int *pid, struct why *why)
 static enum err
 refuse_mail(const struct actor *a, const struct tally *t, struct why *why)
 {
+	static const char *const queues[CLEANER_NQUEUES] = CLEANER_QUEUES;
 	char list[256] = "";
 	uint32_t total = 0;
 	size_t i, n = 0;
 
-	for (i = 0; i < CLEANER_QUEUES; i++) {
+	for (i = 0; i < CLEANER_NQUEUES; i++) {
 		if (t->messages[i] == 0)
 			continue;
 		total += t->messages[i];
 		n += (size_t)snprintf(list + n, sizeof(list) - n, "%s%u in %s",
-		    n > 0 ? ", " : "", t->messages[i], cleaner_queues[i]);
+		    n > 0 ? ", " : "", t->messages[i], queues[i]);
 	}
 	if (total == 0)
 		return ERR_OK;
@@ -55,60 +57,88 @@ refuse_mail(const struct actor *a, const struct tally *t, struct why *why)
 	    a->v.config.path);
 }
 
-/* pid/ is root's: what is in it is ours to remove. */
-static enum err
-remove_pid_file(void *ctx, int pid, const char *name)
-{
-	struct actor *a = ctx;
-	char enc[NAME_MAX * 4];
-	struct stat st;
+/* Names what is left in a directory of root's. */
+struct left {
+	struct actor *a;
+	const char *label;
+	size_t
+	    base; /* whose entries in the verdict were told of, or are ours */
+};
 
-	if (fstatat(pid, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
-		return ERR_OK;
-	if (!S_ISREG(st.st_mode) || unlinkat(pid, name, 0) == -1)
-		helper_note(a, "%s/pid/%s: not Postfix's, left alone",
-		    a->v.queue.path, log_vis(name, enc, sizeof(enc)));
+static void
+left_alone(struct actor *a, const char *label, const char *slash,
+    const char *name)
+{
+	char enc[NAME_MAX * 4];
+
+	page_add(&a->notes, "%s%s%s: not Postfix's, left alone", label, slash,
+	    log_plain(name, enc, sizeof(enc)));
+}
+
+static enum err
+note_entry(void *ctx, int dirfd, const char *name)
+{
+	const struct left *left = ctx;
+	const struct verdict *v = &left->a->v;
+	uint32_t i;
+
+	(void)dirfd;
+	for (i = 0; i < v->nentries; i++)
+		if (v->entries[i].base == left->base &&
+		    strcmp(v->entries[i].name, name) == 0)
+			return ERR_OK;
+	left_alone(left->a, left->label, "/", name);
 	return ERR_OK;
 }
 
 static void
+note_entries(struct actor *a, int dir, size_t base, const char *label)
+{
+	struct left left = {a, label, base};
+
+	if (dir != -1)
+		(void)path_each(dir, label, note_entry, &left, NULL);
+}
+
+/* pid/ is root's: what is in it is ours to remove. */
+static enum err
+remove_pid_file(void *ctx, int pid, const char *name)
+{
+	struct stat st;
+
+	(void)ctx;
+	if (fstatat(pid, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    S_ISREG(st.st_mode))
+		(void)unlinkat(pid, name, 0);
+	return ERR_OK;
+}
+
+static bool
 remove_dir(struct actor *a, int parent, const char *name, const char *label)
 {
-	if (unlinkat(parent, name, AT_REMOVEDIR) == -1 && errno != ENOENT)
-		helper_note(a, "%s: please verify contents and remove by hand",
-		    label);
+	if (unlinkat(parent, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
+		return true;
+	page_add(&a->notes, "%s: please verify contents and remove by hand",
+	    label);
+	return false;
 }
 
 static void
 remove_queue_dirs(struct actor *a)
 {
 	char label[PATH_SIZE * 2];
+	const struct entry *en;
 	uint32_t i;
 
 	for (i = 0; i < a->v.nentries; i++) {
-		const struct entry *en = &a->v.entries[i];
-
+		en = &a->v.entries[i];
 		if (en->base != BASE_QUEUE || en->name[0] == '\0' ||
 		    !en->is_dir)
 			continue;
 		(void)snprintf(label, sizeof(label), "%s/%s", a->v.queue.path,
 		    en->name);
-		remove_dir(a, dirs.queue, en->name, label);
+		(void)remove_dir(a, dirs.queue, en->name, label);
 	}
-}
-
-static void
-note_left(struct actor *a, struct tally *t)
-{
-	char *pos = t->left, *line;
-
-	while ((line = strsep(&pos, "\n")) != NULL)
-		if (line[0] != '\0')
-			helper_note(a, "%s/%s: not Postfix's, left alone",
-			    a->v.queue.path, line);
-	if (t->more > 0)
-		helper_note(a, "%s: and %u more files that are not Postfix's",
-		    a->v.queue.path, t->more);
 }
 
 /*
@@ -122,7 +152,8 @@ clear_queue(struct actor *a, struct tally *t, struct why *why)
 	int pid;
 
 	if ((e = hold_master(a, &pid, why)) != ERR_OK ||
-	    (e = cleaner_ask(&dirs.cleaner, CLEANER_COUNT, t, why)) != ERR_OK ||
+	    (e = cleaner_ask(&dirs.cleaner, CLEANER_COUNT, 0, t, why)) !=
+		ERR_OK ||
 	    (e = refuse_mail(a, t, why)) != ERR_OK)
 		return e;
 	if (unlinkat(dirs.queue, "maildrop", AT_REMOVEDIR) == -1 &&
@@ -132,45 +163,60 @@ clear_queue(struct actor *a, struct tally *t, struct why *why)
 		    "submitted",
 		    a->v.queue.path);
 	a->touched = true;
-	if ((e = cleaner_ask(&dirs.cleaner, CLEANER_COUNT, t, why)) != ERR_OK ||
+	if ((e = cleaner_ask(&dirs.cleaner, CLEANER_COUNT, 0, t, why)) !=
+		ERR_OK ||
 	    (e = refuse_mail(a, t, why)) != ERR_OK ||
-	    (e = cleaner_ask(&dirs.cleaner, CLEANER_REMOVE, t, why)) != ERR_OK)
+	    (e = cleaner_ask(&dirs.cleaner, CLEANER_REMOVE, 0, t, why)) !=
+		ERR_OK)
 		return e;
 	if (pid != -1)
-		e = path_each(pid, "pid", remove_pid_file, a, why);
+		e = path_each(pid, "pid", remove_pid_file, NULL, why);
 	remove_queue_dirs(a);
 	if (e == ERR_OK && fsync(dirs.queue) == -1)
 		e = why_errno(why, "fsync %s", a->v.queue.path);
 	return e;
 }
 
+/* What the cleaner left, by its lines "stay PATH". */
+static void
+note_tally(struct actor *a, struct tally *t)
+{
+	char *pos = t->text, *line;
+
+	for (; (line = strsep(&pos, "\n")) != NULL && line[0] != '\0';
+	     t->lines--)
+		left_alone(a, strchrnul(line, '/'), "", "");
+	a->notes.lines += t->lines; /* those that had no room */
+}
+
 enum err
 dirs_clear(struct actor *a, struct why *why)
 {
+	const struct spot *queue = &dirs.spots[BASE_QUEUE];
+	const struct spot *data = &dirs.spots[BASE_DATA];
 	static struct tally t;
 	enum err e;
 
 	if (dirs.queue != -1)
 		e = clear_queue(a, &t, why);
 	else
-		e = cleaner_ask(&dirs.cleaner, CLEANER_REMOVE, &t, why);
+		e = cleaner_ask(&dirs.cleaner, CLEANER_REMOVE, 0, &t, why);
 	if (dirs.master_lock != -1) /* the queue is gone, or it is kept */
 		(void)close(dirs.master_lock);
 	if (e != ERR_OK)
 		return e;
 	if (a->v.record.queue.path[0] == '\0')
-		helper_note(a,
+		page_add(&a->notes,
 		    "%s: its queue and data directories are not known, look "
 		    "for them",
 		    a->v.config.path);
-	if (dirs.spots[BASE_DATA].anchor != -1)
-		remove_dir(a, dirs.spots[BASE_DATA].anchor,
-		    dirs.spots[BASE_DATA].rest, a->v.data.path);
-	if (dirs.spots[BASE_QUEUE].anchor != -1)
-		remove_dir(a, dirs.spots[BASE_QUEUE].anchor,
-		    dirs.spots[BASE_QUEUE].rest, a->v.queue.path);
+	if (data->anchor != -1)
+		(void)remove_dir(a, data->anchor, data->rest, a->v.data.path);
+	if (queue->anchor != -1 &&
+	    !remove_dir(a, queue->anchor, queue->rest, a->v.queue.path))
+		note_entries(a, dirs.queue, BASE_QUEUE, a->v.queue.path);
 	/* The directories were named first: files may be many. */
-	note_left(a, &t);
+	note_tally(a, &t);
 	a->v.record.done = true;
 	return record_write(a->records, &a->v.record, why);
 }
@@ -179,8 +225,15 @@ enum err
 dirs_finish(struct actor *a, struct why *why)
 {
 	const struct spot *p = &dirs.spots[BASE_CONFIG];
+	int fd;
 
-	if (p->anchor != -1 && a->v.config.ino != 0)
-		remove_dir(a, p->anchor, p->rest, a->v.config.path);
+	if (p->anchor != -1 && a->v.config.ino != 0 &&
+	    !remove_dir(a, p->anchor, p->rest, a->v.config.path)) {
+		fd =
+		    path_open_at(p->anchor, p->rest, O_RDONLY | O_DIRECTORY, 0);
+		note_entries(a, fd, BASE_COUNT, a->v.config.path);
+		if (fd != -1)
+			(void)close(fd);
+	}
 	return record_remove(a->records, a->v.record.config.path, why);
 }

@@ -234,12 +234,25 @@ apply_entries(struct actor *a, size_t base, int parent, const char *name,
 	return e;
 }
 
+bool
+dirs_repairs(const struct actor *a)
+{
+	return a->caller->root && (a->v.op == OP_REPAIR || a->v.op == OP_MEND);
+}
+
+/* What is mended where it stands needs no record. */
+static enum err
+write_record(const struct actor *a, struct why *why)
+{
+	return a->v.op == OP_MEND ? ERR_OK :
+				    record_write(a->records, &a->v.record, why);
+}
+
 enum err
 dirs_make(struct actor *a, struct why *why)
 {
 	struct record *r = &a->v.record;
 	struct where *const recorded[] = {&r->config, &r->queue, &r->data};
-	bool repair = a->v.op == OP_REPAIR && a->caller->root;
 	const char *name[BASE_COUNT] = {NULL};
 	int parent[BASE_COUNT] = {-1, -1, -1};
 	const struct entry *en;
@@ -257,12 +270,13 @@ dirs_make(struct actor *a, struct why *why)
 		*recorded[i] = *dirs.spots[i].w;
 	}
 	/* From here a resumed create knows which directories are its own. */
-	if ((e = record_write(a->records, r, why)) != ERR_OK)
+	if ((e = write_record(a, why)) != ERR_OK)
 		return e;
 	for (i = 0; i < BASE_COUNT && e == ERR_OK; i++)
-		e = apply_entries(a, i, parent[i], name[i], repair, why);
+		e = apply_entries(a, i, parent[i], name[i], dirs_repairs(a),
+		    why);
 	if (e != ERR_OK)
 		return e;
 	r->done = true;
-	return record_write(a->records, r, why);
+	return write_record(a, why);
 }

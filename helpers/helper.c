@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -35,32 +34,14 @@
 			 */
 #define ROOT_SECONDS  2 /* for the judge to become 0,0,0 */
 #define REPLY_SECONDS 2
+#define MORE_SIZE     32 /* of the notes: to say that there are more */
 
 static struct actor actor; /* several MiB: not on the stack */
 
-void
-helper_note(struct actor *a, const char *fmt, ...)
+bool
+helper_reads(const struct actor *a)
 {
-	static const char full[] = "\n(and more)";
-	char text[768], *notes = a->reply.notes;
-	size_t used = strlen(notes);
-	va_list ap;
-	int n;
-
-	va_start(ap, fmt);
-	n = vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	if (a->notes_full || n < 0)
-		return;
-	/* Whole lines only, and always room to say that there are more. */
-	if (used + strlen(text) + sizeof(full) + 1 > sizeof(a->reply.notes)) {
-		(void)strlcpy(notes + used, full, sizeof(full));
-		a->notes_full = true;
-		return;
-	}
-	if (used > 0)
-		notes[used++] = '\n';
-	(void)strlcpy(notes + used, text, sizeof(a->reply.notes) - used);
+	return (op_info(a->v.op)->fields & FIELD_READS) != 0;
 }
 
 enum err
@@ -306,12 +287,18 @@ static void
 send_reply(struct actor *a, enum err e, const struct why *why)
 {
 	struct reply *r = &a->reply;
+	size_t n;
 
 	r->version = PROTO_VERSION;
 	r->op = a->v.op;
 	r->err = (uint32_t)e;
 	r->unchanged = a->v.unchanged != 0;
 	(void)strlcpy(r->rule, a->v.rule, sizeof(r->rule));
+	if (a->notes.lines > a->notes.shown && !helper_reads(a)) {
+		n = strlen(r->notes);
+		(void)snprintf(r->notes + n, sizeof(r->notes) - n,
+		    "(and %u more)\n", a->notes.lines - a->notes.shown);
+	}
 	if (e != ERR_OK)
 		(void)log_plain(why->text, r->error, sizeof(r->error));
 	/* Nobody reads?  Then nobody wants to know: SIGALRM ends us. */
@@ -450,10 +437,12 @@ serve(const struct service *h, struct actor *a, struct why *why)
 	    (e = path_open_dir(PATH_STATE, true, &a->state, why)) != ERR_OK ||
 	    (e = h->prepare(a, why)) != ERR_OK)
 		return e;
-	if (h->locks && a->v.op != OP_READ)
+	if (helper_reads(a))
+		return h->acts[a->v.op](a, why);
+	if (h->locks)
 		return locked(h, a, why);
 	/* Now that nobody can stop us: is it still so? */
-	if (a->v.op != OP_READ && (e = decide_again(a, why)) != ERR_OK)
+	if ((e = decide_again(a, why)) != ERR_OK)
 		return e;
 	return h->acts[a->v.op](a, why);
 }
@@ -471,6 +460,8 @@ helper_main(const struct service *h, int argc, char **argv)
 	a->caller = &caller;
 	a->argv = argv;
 	a->records = -1;
+	a->notes = (struct page){
+	    .text = a->reply.notes, .size = sizeof(a->reply.notes) - MORE_SIZE};
 	a->v.action = ACTION_COUNT;
 	if (startup_clean(&startup, &why) != ERR_OK ||
 	    startup_check(&startup, argc, argv, h->caps, h->ncaps, &why) !=

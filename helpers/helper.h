@@ -12,15 +12,13 @@
 #include <time.h>
 
 #include "caller.h"
+#include "channel.h"
 #include "err.h"
+#include "page.h"
 #include "privs.h"
 #include "sandbox.h"
 #include "startup.h"
 #include "verdict.h"
-
-struct channel {
-	int in, out;
-};
 
 struct actor {
 	const struct startup *startup;
@@ -30,9 +28,9 @@ struct actor {
 	struct verdict v;
 	char list[LIST_MAX], alt[LIST_MAX];
 	struct reply reply;
+	struct page notes;        /* the reply's: warnings, encoded */
 	struct timespec deadline; /* for the locks */
 	struct timespec given_up; /* for the decision */
-	bool notes_full;
 	bool touched; /* something on disk was changed, besides records */
 	bool acting;  /* permitted, and "decided" was written */
 	uid_t mail_uid;
@@ -59,9 +57,8 @@ struct service {
 
 int helper_main(const struct service *, int argc, char **argv);
 
-/* Adds a warning to the reply: one line, encoded. */
-void helper_note(struct actor *a, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
+/* Whether the step changes nothing. */
+bool helper_reads(const struct actor *a);
 
 /* Opens the directory of a verdict and compares device and inode. */
 enum err helper_open(struct actor *a, const struct where *, int *fd,

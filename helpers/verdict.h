@@ -56,6 +56,7 @@ struct verdict {
 	uint32_t unfinished; /* a record is open: root may not start it */
 	uint32_t audit_required;
 	uint32_t no_landlock; /* policy accepts confinement without it */
+	uint32_t skip;        /* of the lines of dirs.inspect, dirs.records */
 	char error[768];
 	char rule[192];
 	/* The instance, as it is and (assign, create, import) as it will be;
@@ -71,7 +72,8 @@ struct verdict {
 	uint32_t nentries;
 	struct entry entries[ENTRIES];
 	/* New multi_instance_directories and alternate_config_directories;
-	 * the text follows the struct on the wire. */
+	 * the text follows the struct on the wire.  Of the steps that only
+	 * read, list is lines to be told. */
 	uint32_t set_list, set_alt;
 	uint32_t listlen, altlen;
 };

@@ -34,6 +34,13 @@ path_open_at(int dirfd, const char *name, int flags, mode_t mode)
 	    RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
 }
 
+int
+path_open_within(int dirfd, const char *name)
+{
+	return open_resolve(dirfd, name, O_RDONLY | O_DIRECTORY, 0,
+	    RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV);
+}
+
 bool
 path_is_clean(const char *path)
 {

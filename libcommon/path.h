@@ -21,6 +21,10 @@
 /* openat2 of one name (no slash) below dirfd.  -1 and errno on failure. */
 int path_open_at(int dirfd, const char *name, int flags, mode_t mode);
 
+/* Opens a directory of that name for reading, unless something is mounted
+ * there: EXDEV. */
+int path_open_within(int dirfd, const char *name);
+
 /*
  * An absolute path that may be an instance's directory: begins with one
  * slash, no empty, "." or ".." component, no trailing slash, shorter than

@@ -19,7 +19,7 @@
 #include "path.h"
 #include "site.h"
 
-#define PROTO_VERSION  1
+#define PROTO_VERSION  2
 #define PROTO_SIZE     4096
 #define PROTO_FD_FRAME 3
 #define PROTO_FD_REPLY 4
@@ -35,7 +35,8 @@ const char *helper_name(enum helper);
 #define FIELD_PLACE   0x04 /* where in the list */
 #define FIELD_DIRS    0x08 /* config, queue, data: root only */
 #define FIELD_COMMAND 0x10 /* a postfix(1) command */
-#define FIELD_INDEX   0x20 /* position in the list, 0 the primary */
+#define FIELD_INDEX   0x20 /* position in a list, 0 the primary or first */
+#define FIELD_READS   0x40 /* no field: it changes nothing, takes no lock */
 
 /*
  * X(operation, name, helper, fields, what it does).  Adding a step is a row
@@ -44,7 +45,7 @@ const char *helper_name(enum helper);
 #define PROTO_OPS(X)                                                           \
 	X(INIT, "config.init", CONFIG, 0,                                      \
 	    "turn multi-instance support on in the primary")                   \
-	X(READ, "config.read", CONFIG, FIELD_INDEX,                            \
+	X(READ, "config.read", CONFIG, FIELD_INDEX | FIELD_READS,              \
 	    "tell name, group, state and directories of one instance")         \
 	X(INSTALL, "config.install", CONFIG, FIELD_NAMES | FIELD_DIRS,         \
 	    "write main.cf and then master.cf from the prototypes")            \
@@ -61,6 +62,8 @@ const char *helper_name(enum helper);
 	    "set multi_instance_enable = no")                                  \
 	X(REMOVE, "config.remove", CONFIG, FIELD_SEL,                          \
 	    "take a destroyed instance off the list, unlink its .cf files")    \
+	X(TIDY, "config.tidy", CONFIG, FIELD_SEL,                              \
+	    "list each instance once, remove a stale main.cf.tmp")             \
 	X(MAKE, "dirs.make", DIRS, FIELD_NAMES | FIELD_DIRS,                   \
 	    "begin a record, make the instance's directories")                 \
 	X(REPAIR, "dirs.repair", DIRS, FIELD_NAMES | FIELD_DIRS,               \
@@ -69,8 +72,13 @@ const char *helper_name(enum helper);
 	    "begin a record, remove empty queue and data directories")         \
 	X(FINISH, "dirs.finish", DIRS, FIELD_SEL,                              \
 	    "remove the configuration directory, end the record")              \
-	X(INSPECT, "dirs.inspect", DIRS, FIELD_SEL,                            \
-	    "reserved: records, queue counts and leftovers, read-only")        \
+	X(MEND, "dirs.mend", DIRS, FIELD_SEL,                                  \
+	    "give an instance's directories their owners and modes")           \
+	X(INSPECT, "dirs.inspect", DIRS,                                       \
+	    FIELD_SEL | FIELD_INDEX | FIELD_READS,                             \
+	    "tell what a destroy would remove and what would stay")            \
+	X(RECORDS, "dirs.records", DIRS, FIELD_INDEX | FIELD_READS,            \
+	    "tell which create, import and destroy is not finished")           \
 	X(POSTFIX, "exec.postfix", EXEC, FIELD_SEL | FIELD_COMMAND,            \
 	    "run postfix(1) for one instance")
 
@@ -128,7 +136,9 @@ struct frame {
 
 /* What config.read tells. */
 struct facts {
-	uint32_t count; /* instances on the list, the primary not counted */
+	uint32_t count; /* instances on the list, the primary not counted;
+			   dirs.inspect, dirs.records: lines there are, of
+			   which notes has those from the frame's index on */
 	uint32_t enabled;
 	char dir[PATH_SIZE], queue[PATH_SIZE], data[PATH_SIZE];
 	char name[NAME_SIZE], group[NAME_SIZE];

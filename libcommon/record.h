@@ -57,4 +57,8 @@ enum err record_read(int dirfd, const char *config, struct record *,
 int record_each(int dirfd, int (*each)(void *, const struct record *),
     void *ctx);
 
+/* Calls damaged(ctx, file's name) for every record that can't be read. */
+void record_each_damaged(int dirfd, void (*damaged)(void *, const char *),
+    void *ctx);
+
 #endif

@@ -135,6 +135,30 @@ each_file(void *ctx, int dirfd, const char *name)
 	return each->stop == 0 ? ERR_OK : ERR_EXISTS;
 }
 
+struct damaged {
+	void (*fn)(void *, const char *);
+	void *ctx;
+};
+
+static enum err
+each_damaged(void *ctx, int dirfd, const char *name)
+{
+	const struct damaged *d = ctx;
+	struct record r;
+
+	if (name[0] == ',' && read_file(dirfd, name, &r, NULL) != ERR_OK)
+		d->fn(d->ctx, name);
+	return ERR_OK;
+}
+
+void
+record_each_damaged(int dirfd, void (*fn)(void *, const char *), void *ctx)
+{
+	struct damaged d = {fn, ctx};
+
+	(void)path_each(dirfd, RECORD_DIR, each_damaged, &d, NULL);
+}
+
 int
 record_each(int dirfd, int (*fn)(void *, const struct record *), void *ctx)
 {

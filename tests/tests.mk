@@ -94,7 +94,7 @@ check-long: ## what check does shorter: no-sleep proved harmless, 5,000 files
 
 # --- make lint -----------------------------------------------------------------
 
-SOURCES = $(wildcard bin/*.[ch] helpers/*.[ch] helpers/judge/*.[ch] libcommon/*.[ch] policy/*.[ch] \
+SOURCES = $(wildcard bin/*.[ch] helpers/*.[ch] helpers/judge/*.[ch] helpers/cleaner/*.c libcommon/*.[ch] policy/*.[ch] \
 	      tests/tools/*.[ch] tests/unit/*.[ch] \
 	      tests/fuzz/*.c)
 SCRIPTS = .ci/run helpers/install helpers/uninstall tests/deps tests/demo tests/run tests/lines \
@@ -114,7 +114,7 @@ lint: ## compilers without a warning, formats, static analysis, ELF hardening
 	    -Ihelpers bin helpers libcommon policy
 	printf '%s\n' -std=gnu11 $(subst -iquote ,-iquote $(CURDIR)/,$(DEFINES)) \
 	    > $(O)/compile_flags.txt
-	printf '%s\n' helpers/*.c helpers/judge/*.c libcommon/*.c policy/*.c \
+	printf '%s\n' helpers/*.c helpers/*/*.c libcommon/*.c policy/*.c \
 	    bin/*.c | xargs -n 6 \
 	    -P "$$(nproc)" clang-tidy --quiet -p $(O) --warnings-as-errors='*'
 	shellcheck -x -P SCRIPTDIR -S warning $(SCRIPTS)

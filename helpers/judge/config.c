@@ -432,6 +432,46 @@ judge_register(struct judge *j, struct verdict *v, struct why *why)
 	    v->config.path, false, v, why);
 }
 
+/* --- tidy ---------------------------------------------------------------- */
+
+/* The list with each directory once; unlocking removes what an editor that
+ * died left beside main.cf. */
+static enum err
+judge_tidy(struct judge *j, struct verdict *v, struct why *why)
+{
+	static char once[LIST_MAX];
+	char dir[PATH_SIZE];
+	const char *pos = j->list, *entry;
+	struct seen s;
+	enum err e;
+	size_t n;
+
+	if (!j->caller->root)
+		return why_set(why, ERR_DENIED, "tidying is root's");
+	if ((e = target_find(j, &j->frame.sel, &s, v, why)) != ERR_OK)
+		return e;
+	(void)strlcpy(v->rule, "root", sizeof(v->rule));
+	j->new_list[0] = '\0';
+	while ((n = site_next(&pos, &entry)) > 0) {
+		if (n >= sizeof(dir))
+			return why_set(why, ERR_LIMIT,
+			    "multi_instance_directories holds a path that is "
+			    "too long, repair main.cf by hand");
+		(void)strlcpy(dir, entry, n + 1);
+		if (site_list_has(j->new_list, dir)) {
+			v->set_list = true;
+			continue;
+		}
+		e = site_list_with(j->new_list, dir, NULL, once, sizeof(once));
+		if (e != ERR_OK)
+			return why_set(why, e, "the list is too long");
+		(void)strlcpy(j->new_list, once, sizeof(j->new_list));
+	}
+	v->unchanged = !v->set_list;
+	v->listlen = v->set_list ? (uint32_t)strlen(j->new_list) : 0;
+	return ERR_OK;
+}
+
 judge_fn *const config_judges[OP_COUNT] = {
     [OP_INIT] = judge_init,
     [OP_READ] = judge_read,
@@ -442,4 +482,5 @@ judge_fn *const config_judges[OP_COUNT] = {
     [OP_ENABLE] = judge_enable,
     [OP_DISABLE] = judge_disable,
     [OP_REMOVE] = judge_remove,
+    [OP_TIDY] = judge_tidy,
 };

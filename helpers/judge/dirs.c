@@ -9,8 +9,8 @@
 
 #include "judge.h"
 
-static void
-describe(struct judge *j, struct verdict *v)
+void
+dirs_describe(struct judge *j, struct verdict *v)
 {
 	const struct record *r = &v->record;
 
@@ -148,7 +148,7 @@ judge_make(struct judge *j, struct verdict *v, struct why *why)
 	adopt(j, r);
 	from = (struct object){r->name, "", false};
 	to = (struct object){r->name, r->group, false};
-	describe(j, v);
+	dirs_describe(j, v);
 	if ((e = permit_change(j, ACTION_CREATE, &from, &to, v, why)) !=
 		ERR_OK ||
 	    (e = target_ready(j, why)) != ERR_OK ||
@@ -159,7 +159,7 @@ judge_make(struct judge *j, struct verdict *v, struct why *why)
 		if ((e = check_existing(j, all[i], r->time != 0, why)) !=
 		    ERR_OK)
 			return e;
-	describe(j, v);
+	dirs_describe(j, v);
 	return files_read(j, v, why);
 }
 
@@ -204,7 +204,7 @@ judge_repair(struct judge *j, struct verdict *v, struct why *why)
 		return e;
 	if ((e = resume(j, r, why)) != ERR_OK)
 		return e;
-	describe(j, v);
+	dirs_describe(j, v);
 	return files_read(j, v, why);
 }
 
@@ -229,7 +229,6 @@ static enum err
 begin_destroy(struct judge *j, const struct seen *s, struct record *r,
     struct why *why)
 {
-	struct record open;
 	enum err e;
 
 	if (s->in.primary)
@@ -245,6 +244,16 @@ begin_destroy(struct judge *j, const struct seen *s, struct record *r,
 		    s->in.dir, j->primary.path);
 	if ((e = trust_check(j, s, why)) != ERR_OK)
 		return e;
+	return dirs_of(j, s, r, why);
+}
+
+enum err
+dirs_of(struct judge *j, const struct seen *s, struct record *r,
+    struct why *why)
+{
+	struct record open;
+	enum err e;
+
 	r->action = ACTION_DESTROY;
 	r->uid = j->caller->uid;
 	r->config = s->config;
@@ -296,7 +305,7 @@ find_destroyed(struct judge *j, struct verdict *v, bool *listed,
 		    begin_destroy(j, &s, r, why) :
 		    fresh_unique(j, r->config.path, "", r, why)) != ERR_OK)
 		return e;
-	describe(j, v);
+	dirs_describe(j, v);
 	return ERR_OK;
 }
 
@@ -324,13 +333,27 @@ judge_finish(struct judge *j, struct verdict *v, struct why *why)
 	return e;
 }
 
+/* --- mend ---------------------------------------------------------------- */
+
 static enum err
-judge_inspect(struct judge *j, struct verdict *v, struct why *why)
+judge_mend(struct judge *j, struct verdict *v, struct why *why)
 {
-	(void)j;
-	(void)v;
-	return why_set(why, ERR_PROTOCOL,
-	    "dirs.inspect is reserved, this version does not serve it");
+	struct record *r = &v->record;
+	struct seen s;
+	enum err e;
+
+	if (!j->caller->root)
+		return why_set(why, ERR_DENIED, "mending is root's");
+	if ((e = target_find(j, &j->frame.sel, &s, v, why)) != ERR_OK)
+		return e;
+	(void)strlcpy(v->rule, "root", sizeof(v->rule));
+	if (s.err != ERR_OK)
+		return why_set(why, s.err, "%s", s.why.text);
+	if ((e = target_idle(s.in.dir, why)) != ERR_OK ||
+	    (e = dirs_of(j, &s, r, why)) != ERR_OK)
+		return e;
+	dirs_describe(j, v);
+	return files_read(j, v, why);
 }
 
 judge_fn *const dirs_judges[OP_COUNT] = {
@@ -338,5 +361,7 @@ judge_fn *const dirs_judges[OP_COUNT] = {
     [OP_REPAIR] = judge_repair,
     [OP_CLEAR] = judge_clear,
     [OP_FINISH] = judge_finish,
-    [OP_INSPECT] = judge_inspect,
+    [OP_MEND] = judge_mend,
+    [OP_INSPECT] = inspect_instance,
+    [OP_RECORDS] = inspect_records,
 };

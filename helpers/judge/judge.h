@@ -128,4 +128,18 @@ enum err trust_running(const char *queue, bool *running, struct why *why);
 /* postfix-files of the meta directory, reduced to an instance's own tree. */
 enum err files_read(struct judge *j, struct verdict *, struct why *why);
 
+/* --- dirs.c, inspect.c -----------------------------------------------------
+ */
+
+/* The record that a destroy of a listed instance begins with, or that it
+ * goes on with: its directories, no other instance's. */
+enum err dirs_of(struct judge *j, const struct seen *, struct record *,
+    struct why *why);
+
+/* The verdict's part that comes from its record and the host. */
+void dirs_describe(struct judge *j, struct verdict *v);
+
+/* What is there, as lines in j->new_list. */
+judge_fn inspect_instance, inspect_records;
+
 #endif

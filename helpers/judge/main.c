@@ -252,6 +252,7 @@ decide(struct judge *j, judge_fn *const *judges, bool again, struct verdict *v)
 	v->op = j->frame.op;
 	v->verbose = j->frame.flags & FRAME_VERBOSE;
 	v->lock_timeout = j->frame.lock_timeout;
+	v->skip = j->frame.index;
 	v->action = v->command = ACTION_COUNT;
 	v->capabilities = j->policy.capabilities;
 	v->audit_required = j->policy.audit_required;

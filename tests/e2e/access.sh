@@ -182,7 +182,7 @@ hand_malformed() {
 	no_answer alice config "${good[@]}" pad=1
 	no_answer alice config "${good[@]}" unused=1
 	no_answer alice config "${good[@]}" version=0
-	no_answer alice config "${good[@]}" version=2
+	no_answer alice config "${good[@]}" version=1
 	no_answer alice config "${good[@]}" flags=0x80000000
 	no_answer alice config "${good[@]}" place=7
 	no_answer alice config "${good[@]}" group=x

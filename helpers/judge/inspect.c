@@ -1,0 +1,273 @@
+#include <sys/stat.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bsd/string.h>
+
+#include "../page.h"
+#include "judge.h"
+#include "log.h"
+
+/*
+ * What dirs.inspect and dirs.records tell, a line each; names are encoded:
+ *
+ *   enabled | running                     a destroy would be refused
+ *   record ACTION STAGE UID TIME NAME GROUP CONFIG QUEUE DATA
+ *   broken FILE                           a record that can't be read
+ *   dir UID GID MODE OWNER GROUP MODE PATH   what it is, what it should be
+ *   missing PATH
+ *   go PATH | stay PATH                   a destroy removes it, or doesn't
+ *
+ * Inside mail_owner's directories the actor's cleaner looks: "go", "stay" and
+ * "mail NUMBER QUEUE" are its lines, too.
+ */
+
+/* Lines in j->new_list. */
+static struct page
+begin(struct judge *j)
+{
+	j->new_list[0] = '\0';
+	return (struct page){.text = j->new_list, .size = LIST_MAX};
+}
+
+static enum err
+end(struct judge *j, struct verdict *v)
+{
+	v->listlen = (uint32_t)strlen(j->new_list);
+	return ERR_OK;
+}
+
+static const char *
+dash(const char *s)
+{
+	return s[0] != '\0' ? s : "-";
+}
+
+/* --- records ------------------------------------------------------------- */
+
+static void
+tell_record(struct page *p, const struct record *r)
+{
+	page_add(p, "record %s %s %lu %" PRIu64 " %s %s %s %s %s",
+	    action_name(r->action), r->done ? "done" : "begun",
+	    (unsigned long)r->uid, r->time, dash(r->name), dash(r->group),
+	    r->config.path, dash(r->queue.path), dash(r->data.path));
+}
+
+struct records {
+	struct judge *j;
+	struct page page;
+};
+
+/* To others than root only what they began or a rule of theirs is about. */
+static int
+each_record(void *ctx, const struct record *r)
+{
+	struct records *all = ctx;
+	const struct judge *j = all->j;
+	const struct object o = {r->name, r->group, false};
+
+	if (j->caller->root || r->uid == j->caller->uid ||
+	    policy_concerns(&j->policy, &j->subject, &o))
+		tell_record(&all->page, r);
+	return 0;
+}
+
+static void
+each_broken(void *ctx, const char *name)
+{
+	struct records *all = ctx;
+	char enc[NAME_MAX * 4];
+
+	page_add(&all->page, "broken " RECORD_DIR "/%s",
+	    log_vis(name, enc, sizeof(enc)));
+}
+
+enum err
+inspect_records(struct judge *j, struct verdict *v, struct why *why)
+{
+	struct records all = {j, begin(j)};
+	enum err e;
+	int dir;
+
+	e = record_open_existing(&dir, why);
+	if (e == ERR_NOTFOUND)
+		return ERR_OK;
+	if (e != ERR_OK)
+		return e;
+	(void)record_each(dir, each_record, &all);
+	if (j->caller->root)
+		record_each_damaged(dir, each_broken, &all);
+	(void)close(dir);
+	return end(j, v);
+}
+
+/* --- an instance --------------------------------------------------------- */
+
+/* A directory of root's: what is in it, and which of that a destroy takes. */
+struct listing {
+	struct page *page;
+	const struct verdict *v;
+	const char *label;
+	bool (*ours)(const struct listing *, const char *name,
+	    const struct stat *);
+};
+
+static bool
+ours_config(const struct listing *l, const char *name, const struct stat *st)
+{
+	(void)l;
+	return S_ISREG(st->st_mode) &&
+	    (strcmp(name, "main.cf") == 0 || strcmp(name, "master.cf") == 0);
+}
+
+static bool
+ours_pid(const struct listing *l, const char *name, const struct stat *st)
+{
+	(void)l;
+	(void)name;
+	return S_ISREG(st->st_mode);
+}
+
+static const struct entry *
+find_entry(const struct verdict *v, const char *name)
+{
+	uint32_t i;
+
+	for (i = 0; i < v->nentries; i++)
+		if (v->entries[i].base == BASE_QUEUE && v->entries[i].is_dir &&
+		    strcmp(v->entries[i].name, name) == 0)
+			return &v->entries[i];
+	return NULL;
+}
+
+static bool
+ours_queue(const struct listing *l, const char *name, const struct stat *st)
+{
+	return S_ISDIR(st->st_mode) && find_entry(l->v, name) != NULL;
+}
+
+static enum err
+tell_entry(void *ctx, int dirfd, const char *name)
+{
+	const struct listing *l = ctx;
+	const struct entry *en;
+	char enc[NAME_MAX * 4];
+	struct stat st;
+	bool ours;
+
+	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
+		return ERR_OK;
+	ours = l->ours(l, name, &st);
+	/* What is mail_owner's the cleaner tells of. */
+	en = l->ours == ours_queue ? find_entry(l->v, name) : NULL;
+	if (ours && en != NULL && en->mail_owned)
+		return ERR_OK;
+	page_add(l->page, "%s %s/%s", ours ? "go" : "stay", l->label,
+	    log_plain(name, enc, sizeof(enc)));
+	return ERR_OK;
+}
+
+static void
+tell_dir(const struct listing *l, int fd)
+{
+	if (fd == -1)
+		return;
+	(void)path_each(fd, l->label, tell_entry, (void *)(size_t)l, NULL);
+	(void)close(fd);
+}
+
+/* What postfix-files says of the queue's directories, and what they are. */
+static void
+tell_owners(struct page *p, const struct verdict *v, int queue)
+{
+	const struct entry *en;
+	struct stat st;
+	uint32_t i;
+
+	for (i = 0; queue != -1 && i < v->nentries; i++) {
+		en = &v->entries[i];
+		if (en->base != BASE_QUEUE || !en->is_dir)
+			continue;
+		if (fstatat(queue, en->name[0] != '\0' ? en->name : ".", &st,
+			AT_SYMLINK_NOFOLLOW) == 0)
+			page_add(p, "dir %lu %lu %04o %s %s %04o %s%s%s",
+			    (unsigned long)st.st_uid, (unsigned long)st.st_gid,
+			    (unsigned)st.st_mode & 07777,
+			    en->mail_owned ? v->mail_owner : "root",
+			    en->setgid_group ? v->setgid_group : "-", en->mode,
+			    v->queue.path, en->name[0] != '\0' ? "/" : "",
+			    en->name);
+		else if (errno == ENOENT && en->create)
+			page_add(p, "missing %s/%s", v->queue.path, en->name);
+	}
+}
+
+static void
+tell_all(struct judge *j, struct verdict *v, bool enabled)
+{
+	char pid[PATH_SIZE + 8];
+	struct page p = begin(j);
+	struct listing l = {&p, v, v->config.path, ours_config};
+	struct record *r = &v->record;
+	bool up, trusted = !j->caller->root;
+	int fd, queue = -1;
+
+	if (enabled)
+		page_add(&p, "enabled");
+	if (r->queue.ino != 0 &&
+	    trust_running(r->queue.path, &up, NULL) == ERR_OK && up)
+		page_add(&p, "running");
+	if (r->time != 0)
+		tell_record(&p, r);
+	if (path_open_dir(v->config.path, trusted, &fd, NULL) == ERR_OK)
+		tell_dir(&l, fd);
+	if (r->queue.ino != 0 &&
+	    path_open_dir(v->queue.path, trusted, &queue, NULL) == ERR_OK) {
+		tell_owners(&p, v, queue);
+		(void)snprintf(pid, sizeof(pid), "%s/pid", v->queue.path);
+		l.label = pid;
+		l.ours = ours_pid;
+		tell_dir(&l, path_open_within(queue, "pid"));
+		l.label = v->queue.path;
+		l.ours = ours_queue;
+		tell_dir(&l, queue);
+	}
+}
+
+/* A listed instance, or one whose destroy was begun. */
+enum err
+inspect_instance(struct judge *j, struct verdict *v, struct why *why)
+{
+	struct record *r = &v->record;
+	struct seen s = {0};
+	struct object o;
+	enum err e;
+
+	e = target_find(j, &j->frame.sel, &s, v, why);
+	if (e == ERR_OK) {
+		o = (struct object){s.in.name, s.in.group, s.in.primary};
+		if ((e = permit_allow(j, ACTION_DESTROY, &o, v, why)) !=
+			ERR_OK ||
+		    (e = trust_check(j, &s, why)) != ERR_OK ||
+		    (e = dirs_of(j, &s, r, why)) != ERR_OK)
+			return e;
+	} else if (e == ERR_NOTFOUND &&
+	    target_record_of(&j->frame.sel, r, NULL) == ERR_OK) {
+		o = (struct object){r->name, r->group, false};
+		e = permit_allow(j, ACTION_DESTROY, &o, v, why);
+		if (e != ERR_OK)
+			return e;
+	} else
+		return permit_no_destroy(j, v, why);
+	dirs_describe(j, v);
+	if ((e = files_read(j, v, why)) != ERR_OK)
+		return e;
+	tell_all(j, v, s.in.enabled);
+	return end(j, v);
+}
