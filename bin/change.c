@@ -10,6 +10,7 @@
 #include "courtesy.h"
 #include "msg.h"
 #include "plan.h"
+#include "removal.h"
 #include "request.h"
 #include "select.h"
 #include "settings.h"
@@ -139,6 +140,14 @@ run_steps(const struct change *c)
 	}
 }
 
+/* --dry-run of a destroy tells what the steps would find. */
+static void
+show_removal(const struct change *c)
+{
+	if (c->o->dry_run && c->o->mode == MODE_DESTROY)
+		removal_show(&c->after, &c->f.sel);
+}
+
 static void
 warn_nameless(const struct change *c)
 {
@@ -263,6 +272,7 @@ change_existing(struct change *c)
 	need_init(c);
 	select_frame(c->e, &c->f.sel);
 	run_steps(c);
+	show_removal(c);
 	if (c->o->mode == MODE_ASSIGN && c->before.name[0] != '\0')
 		warn_nameless(c);
 }

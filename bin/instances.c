@@ -301,6 +301,32 @@ instances_claim(const struct instances *list, const struct instance *in,
 	return err;
 }
 
+struct alternates {
+	void (*fn)(void *, const struct entry *);
+	void *ctx;
+};
+
+static void
+take_alternate(void *ctx, const struct record *r)
+{
+	struct alternates *a = ctx;
+
+	if (r->kind == RECORD_ENTRY)
+		a->fn(a->ctx, &r->u.entry);
+}
+
+enum err
+instances_alternates(const struct instances *list,
+    void (*fn)(void *, const struct entry *), void *ctx, struct why *why)
+{
+	struct reader_target t = {.dir = list->host.site.primary.dir};
+	struct alternates a = {fn, ctx};
+
+	if (defaults.len > 0)
+		t.defaults = &defaults;
+	return reader_run(reader_alternates, &t, true, take_alternate, &a, why);
+}
+
 const char *
 instances_label(const struct instance *i)
 {

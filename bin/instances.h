@@ -69,6 +69,11 @@ enum err instances_probe(const struct instances *, const char *dir,
 enum err instances_claim(const struct instances *, const struct instance *in,
     const struct entry *skip, bool added, struct why *);
 
+/* Calls fn for each directory of alternate_config_directories: deported
+ * instances, mostly. */
+enum err instances_alternates(const struct instances *,
+    void (*fn)(void *, const struct entry *), void *ctx, struct why *);
+
 /* What messages call an instance: its name, or its directory. */
 const char *instances_label(const struct instance *);
 

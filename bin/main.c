@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "change.h"
+#include "doctor.h"
 #include "execute.h"
 #include "instances.h"
 #include "list.h"
@@ -71,6 +72,7 @@ dispatch(const struct instances *list, struct options *o)
 	case MODE_LIST: list_run(list, o); break;
 	case MODE_EXECUTE: execute_run(list, o); break;
 	case MODE_POSTFIX: execute_postfix(list, o); break;
+	case MODE_DOCTOR: doctor_run(list, o); break;
 	default: change_run(list, o); break;
 	}
 }
@@ -102,6 +104,8 @@ main(int argc, char **argv)
 		set_log(&list.host);
 	if (usage != ERR_OK)
 		msg_fatal("%s", wrong.text);
+	if (e != ERR_OK && o.mode == MODE_DOCTOR)
+		doctor_primary(&o, why.text);
 	if (e != ERR_OK)
 		msg_fatal("%s", why.text);
 	check_environment(&list.host);

@@ -51,7 +51,7 @@ struct row {
 
 #define DEST(member) offsetof(struct options, member)
 
-enum { OPT_DRY_RUN = 256, OPT_HELP, OPT_LOCK_TIMEOUT, OPT_VERSION };
+enum { OPT_DRY_RUN = 256, OPT_FIX, OPT_HELP, OPT_LOCK_TIMEOUT, OPT_VERSION };
 
 static const struct row rows[] = {
     {.flag = 'a',
@@ -126,6 +126,13 @@ static const struct row rows[] = {
 	.offset = DEST(dry_run),
 	.legal = ANY,
 	.help = "print the steps, change nothing"},
+    {.flag = OPT_FIX,
+	.name = "fix",
+	.kind = SET,
+	.offset = DEST(fix),
+	.legal = MODE_BIT(MODE_DOCTOR),
+	.refusal = "Specify '--fix' only with 'doctor'",
+	.help = "with doctor: have mended what the helpers can mend"},
     {.flag = OPT_HELP,
 	.name = "help",
 	.kind = SET,
@@ -243,6 +250,14 @@ apply(const struct row *r, struct options *o, struct tally *t, const char *arg,
 	return ERR_OK;
 }
 
+/* The one mode that is a word. */
+static bool
+is_doctor(const struct options *o, int argc, char **argv)
+{
+	return o->mode == MODE_NONE && optind < argc &&
+	    strcmp(argv[optind], "doctor") == 0;
+}
+
 /* Names for -I and -G have messages that depend on the mode. */
 static enum err
 check_assignment(const struct options *o, struct why *why)
@@ -275,6 +290,10 @@ check(const struct options *o, const struct tally *t, struct why *why)
 	if (t->modes != 1)
 		return why_set(why, ERR_SYNTAX,
 		    "Specify exactly one of '-e', '-l', '-p', '-x'");
+	if (o->mode == MODE_DOCTOR && (o->nargs > 0 || t->selections > 0))
+		return why_set(why, ERR_SYNTAX,
+		    "'doctor' looks at the whole host: it takes no instance "
+		    "and no command");
 	if (o->mode == MODE_LIST && o->nargs > 0)
 		return why_set(why, ERR_SYNTAX,
 		    "Command not allowed with '-l'");
@@ -334,7 +353,15 @@ options_parse(struct options *o, int argc, char **argv, struct why *why)
 
 	memset(o, 0, sizeof(*o));
 	getopt_tables(letters, names);
-	while ((c = getopt_long(argc, argv, letters, names, NULL)) != -1) {
+	for (;;) {
+		c = getopt_long(argc, argv, letters, names, NULL);
+		if (c == -1 && is_doctor(o, argc, argv)) {
+			set_mode(o, &t, MODE_DOCTOR);
+			optind++;
+			continue;
+		}
+		if (c == -1)
+			break;
 		for (r = rows; r < END && r->flag != c; r++)
 			;
 		if (r == END)
@@ -358,7 +385,8 @@ options_help(void)
 		   "\n       postmulti -p [SELECTION] COMMAND..."
 		   "\n       postmulti -x [-R] [SELECTION] COMMAND..."
 		   "\n       postmulti -e ACTION [-i INSTANCE] [-I NAME]"
-		   " [-G GROUP] [PARAM=VALUE...]\n");
+		   " [-G GROUP] [PARAM=VALUE...]"
+		   "\n       postmulti doctor [--fix]\n");
 	for (r = rows; r < END; r++) {
 		if (r->name == NULL)
 			(void)snprintf(left, sizeof(left), "-%c%s%s", r->flag,

@@ -19,6 +19,7 @@
 	X(LIST, NULL)                                                          \
 	X(POSTFIX, NULL)                                                       \
 	X(EXECUTE, NULL)                                                       \
+	X(DOCTOR, NULL)                                                        \
 	X(CREATE, "create")                                                    \
 	X(DESTROY, "destroy")                                                  \
 	X(IMPORT, "import")                                                    \
@@ -49,7 +50,7 @@ struct options {
 	enum select select;
 	const char *selected;     /* -i's or -g's argument */
 	const char *name, *group; /* -I, -G; NULL when not given */
-	bool reverse, json, dry_run, help, version;
+	bool reverse, json, dry_run, fix, help, version;
 	unsigned lock_timeout; /* seconds, 0: the default */
 	/* param=value, trailing slashes gone; "" when not given. */
 	char config[PATH_SIZE], queue[PATH_SIZE], data[PATH_SIZE];

@@ -1,4 +1,3 @@
-#include <sys/stat.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,6 +6,7 @@
 
 #include "courtesy.h"
 #include "execute.h"
+#include "locks.h"
 #include "msg.h"
 #include "plan.h"
 #include "request.h"
@@ -47,30 +47,15 @@ is_master(int pid)
 	return strcmp(comm, "master\n") == 0;
 }
 
-/*
- * Whether the instance's master(8) runs: it holds a lock on its pid file,
- * and everybody may see who holds locks.  The device isn't compared: for
- * overlayfs and btrfs it isn't the one stat(2) tells.  Good for a message.
- */
+/* Whether the instance's master(8) runs: it holds a lock on its pid file. */
 static bool
 is_running(const struct instance *i)
 {
-	char path[PATH_SIZE + 32], line[256];
-	unsigned long ino;
-	struct stat st;
-	bool found = false;
-	FILE *f;
+	char path[PATH_SIZE + 32];
 	int pid;
 
 	(void)snprintf(path, sizeof(path), "%s/pid/master.pid", i->queue);
-	if (stat(path, &st) == -1 || (f = fopen("/proc/locks", "re")) == NULL)
-		return false;
-	while (!found && fgets(line, sizeof(line), f) != NULL)
-		found = sscanf(line, "%*d: %*s %*s WRITE %d %*x:%*x:%lu", &pid,
-			    &ino) == 2 &&
-		    ino == st.st_ino && is_master(pid);
-	(void)fclose(f);
-	return found;
+	return (pid = locks_holder(path)) > 0 && is_master(pid);
 }
 
 static void

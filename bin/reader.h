@@ -54,8 +54,10 @@ struct reader_target {
  * entries, ERR_STATE when there are no defaults, ERR_UNKNOWN when the primary
  * needs ask (not confined, then).  reader_one reads one directory natively,
  * reader_ask by postconf -xc; both give one entry.  reader_defaults asks
- * postconf -d, no arg.
+ * postconf -d, no arg.  reader_alternates gives an entry for each directory
+ * of alternate_config_directories that has a main.cf.
  */
-reader_job reader_all, reader_one, reader_ask, reader_defaults;
+reader_job reader_all, reader_one, reader_ask, reader_defaults,
+    reader_alternates;
 
 #endif

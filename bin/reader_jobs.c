@@ -287,6 +287,34 @@ reader_all(struct reader_out *out, const void *arg, struct why *why)
 	return ERR_OK;
 }
 
+/* Those that were deported are there; what the primary can't tell isn't. */
+enum err
+reader_alternates(struct reader_out *out, const void *arg, struct why *why)
+{
+	static struct defaults cached;
+	static char list[1024 * 1024];
+	const struct reader_target *t = arg;
+	const struct defaults *d = t->defaults;
+	const char *pos = list, *dir;
+	uint32_t index = 0;
+	bool noaccess;
+	enum err e;
+	size_t n;
+
+	if (d == NULL) {
+		if ((e = defaults_load(&cached, why)) != ERR_OK)
+			return e;
+		d = &cached;
+	}
+	if ((e = load(t->dir, &noaccess, why)) != ERR_OK ||
+	    (e = site_list(&main_cf, d, "alternate_config_directories", list,
+		 sizeof(list), why)) != ERR_OK)
+		return e;
+	while ((n = site_next(&pos, &dir)) > 0)
+		secondary(out, d, index++, dir, n);
+	return ERR_OK;
+}
+
 enum err
 reader_defaults(struct reader_out *out, const void *arg, struct why *why)
 {

@@ -184,7 +184,8 @@ judge_reply(const struct frame *f, const struct op_info *op, struct reply *r,
 		r->unchanged ? "unchanged" :
 			       "done",
 	    r->rule[0] != '\0' ? ", by " : "", r->rule);
-	show_notes(r->notes);
+	if ((op->fields & FIELD_READS) == 0)
+		show_notes(r->notes);
 	if (r->err != ERR_OK)
 		return why_set(why, (enum err)r->err, "%s",
 		    r->error[0] != '\0' ? r->error :

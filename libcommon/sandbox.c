@@ -61,18 +61,24 @@ _Static_assert(SANDBOX_READ ==
 	SANDBOX_UNLINK == LANDLOCK_ACCESS_FS_REMOVE_FILE,
     "linux/landlock.h");
 
+int
+sandbox_landlock(void)
+{
+	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0,
+	    LANDLOCK_CREATE_RULESET_VERSION);
+
+	return abi > 0 ? (int)abi : 0;
+}
+
 enum err
 sandbox_dirs(const struct sandbox_dir *dirs, size_t n, struct why *why)
 {
 	struct landlock_ruleset_attr all = {0};
 	struct landlock_path_beneath_attr rule;
 	enum err e = ERR_OK;
-	long abi;
+	int abi = sandbox_landlock(), set;
 	size_t i;
-	int set;
 
-	abi = syscall(SYS_landlock_create_ruleset, NULL, 0,
-	    LANDLOCK_CREATE_RULESET_VERSION);
 	if (abi < 1)
 		return why_set(why, ERR_STATE,
 		    "this kernel has no Landlock (Linux 5.13 or newer, "

@@ -51,6 +51,9 @@ struct sandbox_dir {
 	unsigned may;
 };
 
+/* Landlock's version in this kernel; 0 for none. */
+int sandbox_landlock(void);
+
 /*
  * Restricts this process to these directories, by Landlock; entries with fd -1
  * don't count.  ERR_STATE when

@@ -143,6 +143,18 @@ visit(void *ctx, int dirfd, const char *name)
 	return ERR_OK;
 }
 
+/* A directory of the queue's, which postmulti-dirs removes. */
+static void
+top(struct job *job, const char *name)
+{
+	struct stat st;
+	bool empty = descend(job, CLEANER_FD_QUEUE, name);
+
+	if (job->what == CLEANER_LIST &&
+	    fstatat(CLEANER_FD_QUEUE, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		tell(job, empty ? "go" : "stay", name);
+}
+
 static void
 work_queue(struct job *job)
 {
@@ -151,12 +163,12 @@ work_queue(struct job *job)
 
 	for (i = 0; i < CLEANER_NQUEUES; i++) {
 		job->messages = &job->t->messages[i];
-		(void)descend(job, CLEANER_FD_QUEUE, queues[i]);
+		top(job, queues[i]);
 	}
 	job->messages = NULL;
 	for (i = 0; whole && i < sizeof(other_dirs) / sizeof(other_dirs[0]);
 	     i++)
-		(void)descend(job, CLEANER_FD_QUEUE, other_dirs[i]);
+		top(job, other_dirs[i]);
 }
 
 static void

@@ -1,0 +1,97 @@
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "doctor.h"
+#include "msg.h"
+#include "request.h"
+
+void
+doctor_found(struct doctor *d, const char *kind, const char *repair,
+    const char *fmt, ...)
+{
+	char text[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	(void)printf("%s: %s\n", kind, text);
+	if (repair != NULL)
+		(void)printf("    %s\n", repair);
+	d->found++;
+}
+
+bool
+doctor_mend(struct doctor *d, const struct frame *f)
+{
+	struct reply r;
+	struct why why;
+
+	if (!d->o->fix)
+		return false;
+	(void)fflush(stdout);
+	if (request_run(f, NULL, &r, &why) == ERR_OK)
+		return true;
+	msg_error("%s: %s", op_info(f->op)->name, why.text);
+	return false;
+}
+
+void
+doctor_known(struct doctor *d, const struct instance *in)
+{
+	d->known = msg_realloc(d->known, d->nknown + 1, sizeof(*d->known));
+	d->known[d->nknown++] = *in;
+}
+
+static void
+finish(const struct doctor *d)
+{
+	if (d->unseen > 0)
+		(void)printf("not looked into: the directories of %u "
+			     "instance%s: only root and who may destroy them "
+			     "can\n",
+		    d->unseen, d->unseen == 1 ? "" : "s");
+	if (d->found == 0)
+		(void)printf("nothing found: %zu instances, the primary "
+			     "included\n",
+		    d->list->n);
+	else
+		(void)printf("%u found, %u mended%s\n", d->found, d->mended,
+		    d->found > d->mended && !d->o->fix ?
+			"; \"postmulti doctor --fix\" has the helpers mend "
+			"what they can" :
+			"");
+	if (d->found > d->mended)
+		msg_fail();
+}
+
+void
+doctor_run(const struct instances *list, const struct options *o)
+{
+	struct doctor d = {.list = list, .o = o};
+
+	doctor_host(&d);
+	doctor_records(&d);
+	doctor_instances(&d);
+	doctor_leftovers(&d);
+	finish(&d);
+	free(d.known);
+}
+
+void
+doctor_primary(const struct options *o, const char *why)
+{
+	static const struct instances none;
+	struct doctor d = {.list = &none, .o = o};
+
+	doctor_found(&d, "primary",
+	    "repair that file first: no instance can be found without it", "%s",
+	    why);
+	doctor_host(&d);
+	finish(&d);
+	(void)fflush(stdout);
+	_exit(1);
+}

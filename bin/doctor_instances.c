@@ -1,0 +1,260 @@
+#include <sys/stat.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bsd/string.h>
+
+#include "doctor.h"
+#include "locks.h"
+#include "msg.h"
+#include "select.h"
+#include "tell.h"
+
+/* The instances that are on the list, the primary included. */
+
+struct checked {
+	struct doctor *d;
+	const struct entry *e;
+	unsigned wrong; /* directories that dirs.mend would mend */
+};
+
+static void
+frame_for(const struct entry *e, enum op op, struct frame *f)
+{
+	memset(f, 0, sizeof(*f));
+	f->version = PROTO_VERSION;
+	f->op = op;
+	if (e->i.primary)
+		(void)strlcpy(f->sel.name, "-", sizeof(f->sel.name));
+	else
+		(void)strlcpy(f->sel.dir, e->i.dir, sizeof(f->sel.dir));
+}
+
+/* With --fix, by root: others have no step that mends. */
+static void
+mend(struct doctor *d, const struct entry *e, enum op op, unsigned n)
+{
+	struct frame f;
+
+	if (getuid() != 0 || !d->o->fix)
+		return;
+	frame_for(e, op, &f);
+	if (!doctor_mend(d, &f))
+		return;
+	d->mended += n;
+	(void)printf("    mended\n");
+}
+
+/* --- what editors left --------------------------------------------------- */
+
+static void
+check_temporary(struct doctor *d, const struct entry *e)
+{
+	char path[PATH_SIZE + 32], repair[PATH_SIZE + 64];
+	struct stat st;
+
+	(void)snprintf(path, sizeof(path), "%s/main.cf.tmp", e->i.dir);
+	(void)snprintf(repair, sizeof(repair), "rm %s", path);
+	if (lstat(path, &st) == 0 && locks_holder(path) == 0) {
+		doctor_found(d, "temporary", repair,
+		    "%s: left by an editor of main.cf that died", path);
+		mend(d, e, OP_TIDY, 1);
+	}
+	(void)snprintf(path, sizeof(path), "%s/.tmp", e->i.dir);
+	(void)snprintf(repair, sizeof(repair), "rm -r %s", path);
+	if (lstat(path, &st) == 0)
+		doctor_found(d, "temporary", repair,
+		    "%s: left by an interrupted create of Postfix's own "
+		    "postmulti",
+		    path);
+}
+
+/* --- damaged, listed twice ----------------------------------------------- */
+
+/* The entry before this one that is the same directory. */
+static const struct entry *
+same_as(const struct instances *list, const struct entry *e)
+{
+	const struct entry *o;
+	struct stat st, other;
+	bool there = stat(e->i.dir, &st) == 0;
+
+	for (o = list->v; o < e; o++)
+		if (strcmp(o->i.dir, e->i.dir) == 0 ||
+		    (there && stat(o->i.dir, &other) == 0 &&
+			other.st_dev == st.st_dev && other.st_ino == st.st_ino))
+			return o;
+	return NULL;
+}
+
+/* Returns whether it is worth looking at further. */
+static bool
+check_listed(struct doctor *d, const struct entry *e)
+{
+	const struct entry *twin = same_as(d->list, e);
+	char repair[PATH_SIZE * 2 + 128];
+
+	if (twin != NULL && strcmp(twin->i.dir, e->i.dir) == 0) {
+		doctor_found(d, "listed twice", "postmulti doctor --fix",
+		    "%s: stands more than once in "
+		    "multi_instance_directories of %s/main.cf",
+		    e->i.dir, d->list->v[0].i.dir);
+		mend(d, &d->list->v[0], OP_TIDY, 1);
+		return false;
+	}
+	if (e->i.dir[0] == '/')
+		check_temporary(d, e);
+	(void)snprintf(repair, sizeof(repair), "postmulti -i %s -e deport",
+	    e->i.dir);
+	if (twin != NULL) {
+		doctor_found(d, "listed twice", repair,
+		    "%s: is the same directory as %s", e->i.dir, twin->i.dir);
+		return false;
+	}
+	if (e->state == ENTRY_GOOD)
+		return true;
+	doctor_found(d, "damaged", e->i.primary ? "repair that file" : repair,
+	    "%s: %s%s", e->i.dir, e->why,
+	    e->i.primary ? "" :
+			   "; repair it, or take it off the list, or, as root, "
+			   "destroy it:");
+	return false;
+}
+
+/* --- owners and modes ---------------------------------------------------- */
+
+/* What only root may write, or whoever can is root on this host. */
+static void
+check_root_owned(struct doctor *d, const char *path)
+{
+	char repair[PATH_SIZE * 4];
+	struct stat st;
+
+	if (lstat(path, &st) == -1 ||
+	    (st.st_uid == 0 && (st.st_mode & (S_IWGRP | S_IWOTH)) == 0 &&
+		!S_ISLNK(st.st_mode)))
+		return;
+	(void)snprintf(repair, sizeof(repair), "chown root %s && chmod go-w %s",
+	    path, path);
+	doctor_found(d, "owner",
+	    S_ISLNK(st.st_mode) ? "replace it by what it points to" : repair,
+	    "%s: owner uid %lu, mode %04o%s: whoever can write there is root "
+	    "on this host",
+	    path, (unsigned long)st.st_uid, (unsigned)st.st_mode & 07777,
+	    S_ISLNK(st.st_mode) ? ", a symbolic link" : "");
+}
+
+static void
+check_data(struct checked *c, const char *mail_owner)
+{
+	const struct passwd *pw = getpwnam(mail_owner);
+	const char *dir = c->e->i.data;
+	struct stat st;
+
+	if (pw == NULL || lstat(dir, &st) == -1 || st.st_uid == pw->pw_uid)
+		return;
+	c->wrong++;
+	doctor_found(c->d, "owner", NULL, "%s: owner uid %lu, should be %s",
+	    dir, (unsigned long)st.st_uid, mail_owner);
+}
+
+/* The words of a line "dir ...". */
+enum { D_KIND, D_UID, D_GID, D_MODE, D_OWNER, D_GROUP, D_SHOULD, D_PATH };
+
+static bool
+is_id(const char *word, bool known, unsigned long id)
+{
+	return known && strtoul(word, NULL, 10) == id;
+}
+
+static void
+take(void *ctx, char *const w[TELL_WORDS], size_t n)
+{
+	struct checked *c = ctx;
+	const struct passwd *pw;
+	const struct group *gr;
+
+	if (strcmp(w[0], "missing") == 0) {
+		c->wrong++;
+		doctor_found(c->d, "missing", NULL, "%s: not there", w[n - 1]);
+	}
+	if (strcmp(w[0], "dir") != 0)
+		return;
+	pw = getpwnam(w[D_OWNER]);
+	gr = strcmp(w[D_GROUP], "-") != 0 ? getgrnam(w[D_GROUP]) : NULL;
+	if (is_id(w[D_UID], pw != NULL, pw != NULL ? pw->pw_uid : 0) &&
+	    (strcmp(w[D_GROUP], "-") == 0 ||
+		is_id(w[D_GID], gr != NULL, gr != NULL ? gr->gr_gid : 0)) &&
+	    strcmp(w[D_MODE], w[D_SHOULD]) == 0)
+		return;
+	c->wrong++;
+	doctor_found(c->d, "owner", NULL,
+	    "%s: owner %s:%s, mode %s, should be %s%s%s, mode %s", w[D_PATH],
+	    w[D_UID], w[D_GID], w[D_MODE], w[D_OWNER],
+	    strcmp(w[D_GROUP], "-") != 0 ? ":" : "",
+	    strcmp(w[D_GROUP], "-") != 0 ? w[D_GROUP] : "", w[D_SHOULD]);
+}
+
+/* Those below the queue only a helper can look at. */
+static void
+check_owners(struct doctor *d, const struct entry *e)
+{
+	struct checked c = {d, e, 0};
+	struct selector sel;
+	struct why why;
+	enum err err;
+
+	check_data(&c, d->list->host.site.mail_owner);
+	select_frame(e, &sel);
+	err = tell_each(OP_INSPECT, &sel, take, &c, &why);
+	if (err == ERR_NOTFOUND)
+		return; /* gone since, perhaps by --fix */
+	if (err != ERR_OK && getuid() != 0)
+		d->unseen++;
+	else if (err != ERR_OK)
+		doctor_found(d, "instance", NULL, "%s: %s",
+		    instances_label(&e->i), why.text);
+	if (c.wrong == 0)
+		return;
+	(void)printf("    postfix -c %s set-permissions, or as root "
+		     "postmulti doctor --fix\n",
+	    e->i.dir);
+	mend(d, e, OP_MEND, c.wrong);
+}
+
+/* What is half removed was told already. */
+static bool
+is_unfinished(const struct doctor *d, const struct entry *e)
+{
+	size_t i;
+
+	for (i = 0; i < d->nknown; i++)
+		if (strcmp(d->known[i].dir, e->i.dir) == 0)
+			return true;
+	return false;
+}
+
+void
+doctor_instances(struct doctor *d)
+{
+	static const char *const files[] = {"", "/main.cf", "/master.cf"};
+	char path[PATH_SIZE + 32];
+	const struct entry *e;
+	size_t i;
+
+	for (e = d->list->v; e < d->list->v + d->list->n; e++) {
+		if (!check_listed(d, e))
+			continue;
+		for (i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+			(void)snprintf(path, sizeof(path), "%s%s", e->i.dir,
+			    files[i]);
+			check_root_owned(d, path);
+		}
+		if (!e->i.primary && !is_unfinished(d, e))
+			check_owners(d, e);
+	}
+}

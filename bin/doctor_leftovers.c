@@ -1,0 +1,141 @@
+#include <sys/stat.h>
+#include <dirent.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <bsd/string.h>
+
+#include "doctor.h"
+
+/*
+ * Directories beside the primary's that look like an instance's and belong to
+ * none: not on the list, nor deported and known as an alternate directory.
+ */
+
+enum kind { CONFIG, QUEUE, DATA, KINDS };
+
+static void
+take(void *ctx, const struct entry *e)
+{
+	doctor_known(ctx, &e->i);
+}
+
+static const char *
+dir_of(const struct instance *in, enum kind kind)
+{
+	return kind == CONFIG ? in->dir : kind == QUEUE ? in->queue : in->data;
+}
+
+/* What isn't known of an instance may be what is named like it. */
+static bool
+belongs(const struct instance *in, enum kind kind, const char *path)
+{
+	const char *dir = dir_of(in, kind), *base = strrchr(in->dir, '/');
+
+	if (dir[0] != '\0')
+		return strcmp(dir, path) == 0;
+	return base != NULL && strcmp(base, strrchr(path, '/')) == 0;
+}
+
+static bool
+is_known(const struct doctor *d, enum kind kind, const char *path)
+{
+	const struct instances *list = d->list;
+	size_t i;
+
+	for (i = 0; i < list->n; i++)
+		if (belongs(&list->v[i].i, kind, path))
+			return true;
+	for (i = 0; i < d->nknown; i++)
+		if (belongs(&d->known[i], kind, path))
+			return true;
+	return false;
+}
+
+static bool
+has(const char *dir, const char *name)
+{
+	char path[PATH_SIZE * 2 + 16];
+	struct stat st;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", dir, name);
+	return lstat(path, &st) == 0;
+}
+
+/* Others have directories called postfix-something, too. */
+static bool
+looks_like(const struct doctor *d, enum kind kind, const char *path)
+{
+	const struct passwd *pw = getpwnam(d->list->host.site.mail_owner);
+	struct stat st;
+
+	if (lstat(path, &st) == -1 || !S_ISDIR(st.st_mode))
+		return false;
+	switch (kind) {
+	case CONFIG: return has(path, "main.cf") || has(path, ".tmp");
+	case QUEUE: return has(path, "pid") && has(path, "maildrop");
+	default: return pw != NULL && st.st_uid == pw->pw_uid;
+	}
+}
+
+static void
+tell(struct doctor *d, enum kind kind, const char *path)
+{
+	static const char *const what[KINDS] = {
+	    "a configuration directory that no list names",
+	    "a queue directory that no instance has: look for mail in it",
+	    "a data directory that no instance has"};
+	char repair[PATH_SIZE * 6 + 128];
+	const char *name = strrchr(path, '/') + 1;
+
+	if (kind == CONFIG && has(path, "main.cf") && has(path, "master.cf"))
+		(void)snprintf(repair, sizeof(repair),
+		    "postmulti -I %s -e import config_directory=%s, or: rm -r "
+		    "%s",
+		    name, path, path);
+	else
+		(void)snprintf(repair, sizeof(repair), "rm -r %s", path);
+	doctor_found(d, "leftover", repair, "%s: %s", path, what[kind]);
+}
+
+static void
+scan(struct doctor *d, enum kind kind)
+{
+	const struct instance *primary = &d->list->v[0].i;
+	char parent[PATH_SIZE], path[PATH_SIZE * 2];
+	struct dirent *de;
+	DIR *dir;
+
+	if (dir_of(primary, kind)[0] != '/')
+		return;
+	(void)path_split(dir_of(primary, kind), parent);
+	if ((dir = opendir(parent)) == NULL)
+		return;
+	while ((de = readdir(dir)) != NULL) {
+		if (strncmp(de->d_name, "postfix-", 8) != 0)
+			continue;
+		(void)snprintf(path, sizeof(path), "%s/%s",
+		    strcmp(parent, "/") == 0 ? "" : parent, de->d_name);
+		if (path_is_clean(path) && looks_like(d, kind, path) &&
+		    !is_known(d, kind, path))
+			tell(d, kind, path);
+	}
+	(void)closedir(dir);
+}
+
+void
+doctor_leftovers(struct doctor *d)
+{
+	struct why why;
+	enum err e = instances_alternates(d->list, take, d, &why);
+
+	/* Without that list every deported instance would look like one. */
+	if (e != ERR_OK) {
+		(void)printf("not looked for: leftovers: %s\n", why.text);
+		return;
+	}
+	scan(d, CONFIG);
+	scan(d, QUEUE);
+	scan(d, DATA);
+}

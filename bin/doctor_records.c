@@ -1,0 +1,168 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <bsd/string.h>
+
+#include "doctor.h"
+#include "msg.h"
+#include "plan.h"
+#include "tell.h"
+
+/*
+ * What was begun and isn't finished: the same command again finishes it, and
+ * so does --fix, step by step as the plan says.
+ */
+
+#define UNDER_WAY 15 /* seconds in which it may just be going on */
+
+/* The words of a line "record ...". */
+enum {
+	R_KIND,
+	R_ACTION,
+	R_STAGE,
+	R_UID,
+	R_TIME,
+	R_NAME,
+	R_GROUP,
+	R_CONFIG,
+	R_QUEUE,
+	R_DATA
+};
+
+static enum mode
+mode_of(const char *action)
+{
+	unsigned m;
+
+	for (m = MODE_CREATE; m < MODE_COUNT; m++)
+		if (strcmp(mode_name((enum mode)m), action) == 0)
+			return (enum mode)m;
+	return MODE_NONE;
+}
+
+/* Directories are root's to say; a delegate's follow from the name. */
+static void
+fill(struct frame *f, enum op op, char *const w[])
+{
+	unsigned fields = op_info(op)->fields;
+	bool root = getuid() == 0;
+
+	memset(f, 0, sizeof(*f));
+	f->version = PROTO_VERSION;
+	f->op = op;
+	if ((fields & FIELD_SEL) != 0) {
+		if (strcmp(w[R_NAME], "-") != 0)
+			(void)strlcpy(f->sel.name, w[R_NAME],
+			    sizeof(f->sel.name));
+		else
+			(void)strlcpy(f->sel.dir, w[R_CONFIG],
+			    sizeof(f->sel.dir));
+	}
+	if ((fields & FIELD_NAMES) != 0) {
+		(void)strlcpy(f->name, w[R_NAME], sizeof(f->name));
+		if (strcmp(w[R_GROUP], "-") != 0)
+			(void)strlcpy(f->group, w[R_GROUP], sizeof(f->group));
+	}
+	if ((fields & FIELD_DIRS) == 0 || !root)
+		return;
+	(void)strlcpy(f->config, w[R_CONFIG], sizeof(f->config));
+	if (op == OP_MAKE || op == OP_INSTALL) {
+		(void)strlcpy(f->queue, w[R_QUEUE], sizeof(f->queue));
+		(void)strlcpy(f->data, w[R_DATA], sizeof(f->data));
+	}
+}
+
+static void
+mend(struct doctor *d, const struct plan *plan, char *const w[])
+{
+	const enum op *op;
+	struct frame f;
+
+	for (op = plan->steps; *op != OP_NONE; op++) {
+		fill(&f, *op, w);
+		if (!doctor_mend(d, &f))
+			return;
+	}
+	d->mended++;
+	(void)printf("    mended: finished\n");
+}
+
+/* The command that was begun, as it would be typed. */
+static void
+command(char *out, size_t size, enum mode m, char *const w[])
+{
+	bool named = strcmp(w[R_NAME], "-") != 0;
+
+	if (m == MODE_DESTROY)
+		(void)snprintf(out, size, "postmulti -i %s -e destroy",
+		    named ? w[R_NAME] : w[R_CONFIG]);
+	else
+		(void)snprintf(out, size, "postmulti%s%s%s%s -e %s%s%s",
+		    named ? " -I " : "", named ? w[R_NAME] : "",
+		    strcmp(w[R_GROUP], "-") != 0 ? " -G " : "",
+		    strcmp(w[R_GROUP], "-") != 0 ? w[R_GROUP] : "",
+		    mode_name(m), getuid() == 0 ? " config_directory=" : "",
+		    getuid() == 0 ? w[R_CONFIG] : "");
+	if (m == MODE_CREATE && getuid() == 0)
+		(void)snprintf(out + strlen(out), size - strlen(out),
+		    " queue_directory=%s data_directory=%s", w[R_QUEUE],
+		    w[R_DATA]);
+}
+
+static void
+take(void *ctx, char *const w[TELL_WORDS], size_t n)
+{
+	struct doctor *d = ctx;
+	char repair[PATH_SIZE * 4 + NAME_SIZE * 2], when[32] = "?";
+	long long age, began;
+	struct instance in = {0};
+	const struct plan *plan;
+	enum mode m;
+	time_t t;
+
+	if (strcmp(w[0], "broken") == 0) {
+		(void)snprintf(repair, sizeof(repair), "rm '%s'", w[n - 1]);
+		doctor_found(d, "record", repair,
+		    "%s: cannot be read, so the create, import or destroy it "
+		    "was for is not known",
+		    w[n - 1]);
+		return;
+	}
+	m = mode_of(w[R_ACTION]);
+	if (m == MODE_NONE || (plan = plan_of(m)) == NULL)
+		return;
+	(void)strlcpy(in.dir, w[R_CONFIG], sizeof(in.dir));
+	(void)strlcpy(in.queue, w[R_QUEUE], sizeof(in.queue));
+	(void)strlcpy(in.data, w[R_DATA], sizeof(in.data));
+	doctor_known(d, &in);
+	began = strtoll(w[R_TIME], NULL, 10);
+	age = (long long)time(NULL) - began;
+	t = (time_t)began;
+	(void)strftime(when, sizeof(when), "%F %T", localtime(&t));
+	command(repair, sizeof(repair), m, w);
+	doctor_found(d, "half-made", repair,
+	    "%s: a %s of %s, begun by uid %s at %s, is not finished%s",
+	    w[R_CONFIG], w[R_ACTION],
+	    strcmp(w[R_NAME], "-") != 0 ? w[R_NAME] : "an unnamed instance",
+	    w[R_UID], when,
+	    age >= 0 && age < UNDER_WAY ? " (it may just be under way)" : "");
+	if (d->o->fix && (age < 0 || age >= UNDER_WAY))
+		mend(d, plan, w);
+}
+
+void
+doctor_records(struct doctor *d)
+{
+	struct why why;
+	enum err e = tell_each(OP_RECORDS, NULL, take, d, &why);
+
+	/* Whom the helpers don't serve now can't know, and needn't. */
+	if (e != ERR_OK && getuid() != 0)
+		(void)printf("not looked for: unfinished work: %s\n", why.text);
+	else if (e != ERR_OK)
+		doctor_found(d, "records", NULL, "%s", why.text);
+}

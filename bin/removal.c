@@ -1,0 +1,80 @@
+#include <stdio.h>
+#include <string.h>
+
+#include <bsd/string.h>
+
+#include "msg.h"
+#include "removal.h"
+#include "tell.h"
+
+struct removal {
+	const struct instance *in;
+	char mail[256];
+	bool running;
+	bool stays[3]; /* something in the three directories below does */
+	const char *dirs[3];
+};
+
+/* Which of the three directories a path lies in, 3 for none. */
+static size_t
+dir_of(const struct removal *r, const char *path)
+{
+	size_t i, n;
+
+	for (i = 0; i < 3; i++) {
+		n = strlen(r->dirs[i]);
+		if (n > 0 && strncmp(path, r->dirs[i], n) == 0 &&
+		    path[n] == '/')
+			break;
+	}
+	return i;
+}
+
+static void
+take(void *ctx, char *const words[TELL_WORDS], size_t n)
+{
+	struct removal *r = ctx;
+	const char *kind = words[0];
+	size_t dir, used = strlen(r->mail);
+
+	if (strcmp(kind, "running") == 0)
+		r->running = true;
+	else if (strcmp(kind, "mail") == 0)
+		(void)snprintf(r->mail + used, sizeof(r->mail) - used,
+		    "%s%s in %s", used > 0 ? ", " : "", words[1], words[2]);
+	else if (strcmp(kind, "stay") == 0) {
+		dir = dir_of(r, words[n - 1]);
+		if (dir < 3)
+			r->stays[dir] = true;
+		(void)printf("would stay: %s\n", words[n - 1]);
+	} else if (strcmp(kind, "go") == 0)
+		(void)printf("would go:   %s\n", words[n - 1]);
+}
+
+void
+removal_show(const struct instance *in, const struct selector *sel)
+{
+	struct removal r = {.in = in, .dirs = {in->queue, in->data, in->dir}};
+	struct why why;
+	size_t i;
+
+	(void)fflush(stdout);
+	if (tell_each(OP_INSPECT, sel, take, &r, &why) != ERR_OK)
+		msg_fatal("%s", why.text);
+	for (i = 0; i < 3; i++)
+		if (r.dirs[i][0] != '\0')
+			(void)printf("would %s %s\n",
+			    r.stays[i] ? "stay:" : "go:  ", r.dirs[i]);
+	if (r.dirs[0][0] == '\0')
+		msg_warn("%s: its queue and data directories are not known",
+		    in->dir);
+	if (r.running)
+		msg_fatal("destroy would be refused: Instance '%s' is not "
+			  "stopped",
+		    in->dir);
+	if (r.mail[0] != '\0')
+		msg_fatal("destroy would be refused: messages in the queue "
+			  "(%s): deliver them (enable, start, flush) or "
+			  "delete them with \"postsuper -c %s -d ALL\" first",
+		    r.mail, in->dir);
+}

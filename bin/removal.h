@@ -1,0 +1,13 @@
+#ifndef POSTMULTI_REMOVAL_H
+#define POSTMULTI_REMOVAL_H
+
+#include "instances.h"
+#include "proto.h"
+
+/*
+ * destroy --dry-run: prints what would go and what would stay, a path a line.
+ * Fatal, in the helper's own terms, when it would be refused.
+ */
+void removal_show(const struct instance *, const struct selector *);
+
+#endif
