@@ -225,6 +225,11 @@ path_open_file(int dirfd, const char *name, const char *label, bool trusted,
 	enum err e = ERR_OK;
 	int fd;
 
+	/* Opening a FIFO wakes its writer, and a device does what it likes. */
+	if (fstatat(dirfd, name, &st, trusted ? AT_SYMLINK_NOFOLLOW : 0) == 0 &&
+	    !S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode))
+		return why_set(why, ERR_UNTRUSTED, "%s: not a regular file",
+		    label);
 	fd = open_resolve(dirfd, name, O_RDONLY, 0,
 	    trusted ? RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS :
 		      RESOLVE_NO_MAGICLINKS);

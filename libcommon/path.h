@@ -51,8 +51,9 @@ enum err path_open_dir(const char *path, bool trusted, int *fd, struct why *);
 
 /*
  * Opens a regular file below dirfd for reading and checks the descriptor:
- * regular, and with trusted set also owned by root, not writable by group or
- * others, one link.  label is what messages call it.  The caller closes *fd.
+ * regular (anything else isn't even opened), and with trusted set also owned
+ * by root, not writable by group or others, one link.  label is what messages
+ * call it.  The caller closes *fd.
  */
 enum err path_open_file(int dirfd, const char *name, const char *label,
     bool trusted, int *fd, struct why *);
