@@ -151,6 +151,11 @@ cffile_edit(struct cffile *t, const struct edit *edits, size_t n,
 
 	if (n == 0)
 		return ERR_OK;
+	/* The new file would take the link's place, with the link's mode. */
+	if (!S_ISREG(t->st.st_mode))
+		return why_set(why, ERR_UNTRUSTED,
+		    "%s: not a regular file, only such a one is edited",
+		    t->label);
 	e = cffile_read(t->dir, "main.cf", t->label, old, sizeof(old), &len,
 	    why);
 	if (e == ERR_OK)
