@@ -83,8 +83,12 @@ copy_dir(const char *from, size_t n, char *dir)
 {
 	while (n > 1 && from[n - 1] == '/')
 		n--;
-	if (n >= PATH_SIZE)
-		n = PATH_SIZE - 1;
+	if (n >= PATH_SIZE) {
+		/* Cut short it may be the name of another one: never clean. */
+		memcpy(dir, from, PATH_SIZE - 2);
+		memcpy(dir + PATH_SIZE - 2, "/", 2);
+		return false;
+	}
 	memcpy(dir, from, n);
 	dir[n] = '\0';
 	return path_is_clean(dir);

@@ -114,8 +114,9 @@ target_each(struct judge *j, int (*fn)(void *, const struct seen *), void *ctx)
 	int stop = 0;
 
 	while (stop == 0 && (n = site_next(&pos, &entry)) > 0) {
-		(void)snprintf(dir, sizeof(dir), "%.*s",
-		    n < sizeof(dir) ? (int)n : (int)sizeof(dir) - 1, entry);
+		if (n >= sizeof(dir))
+			continue; /* cut short it may be another one's name */
+		(void)strlcpy(dir, entry, n + 1);
 		if (strcmp(dir, j->primary.path) == 0)
 			continue;
 		target_read(j, dir, &s);
