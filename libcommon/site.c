@@ -50,7 +50,12 @@ static enum err
 value(const struct source *s, const char *param, char *out, size_t size,
     struct why *why)
 {
-	return maincf_expand(s->m, param, get, s, out, size, why);
+	enum err e = maincf_expand(s->m, param, get, s, out, size, why);
+
+	return e == ERR_LIMIT ?
+	    why_set(why, e, "%s: %s: too long, or too much to expand",
+		s->m->label, param) :
+	    e;
 }
 
 static enum err
