@@ -245,8 +245,12 @@ act_remove(struct actor *a, struct why *why)
 	if ((e = edit_lists(a, why)) != ERR_OK || instance.dir == -1)
 		return e;
 	for (i = 0; i < 2; i++)
-		if (unlinkat(instance.dir, files[i], 0) == -1 &&
-		    errno != ENOENT)
+		if (unlinkat(instance.dir, files[i], 0) == 0 || errno == ENOENT)
+			continue;
+		else if (errno == EISDIR)
+			helper_note(a, "%s/%s: a directory, left alone",
+			    a->v.config.path, files[i]);
+		else
 			return why_errno(why, "unlink %s/%s", a->v.config.path,
 			    files[i]);
 	return fsync(instance.dir) == -1 ?

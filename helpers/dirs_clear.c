@@ -205,10 +205,12 @@ dirs_clear(struct actor *a, struct why *why)
 		(void)close(dirs.master_lock);
 	if (e != ERR_OK)
 		return e;
-	if (a->v.record.queue.path[0] == '\0')
+	if (a->v.record.queue.path[0] == '\0' ||
+	    a->v.record.data.path[0] == '\0')
 		page_add(&a->notes,
-		    "%s: its queue and data directories are not known, look "
-		    "for them",
+		    "%s: of its queue and data directories those that are not "
+		    "known, or are not its alone, are left alone: look for "
+		    "them",
 		    a->v.config.path);
 	if (data->anchor != -1)
 		(void)remove_dir(a, data->anchor, data->rest, a->v.data.path);
@@ -225,6 +227,7 @@ enum err
 dirs_finish(struct actor *a, struct why *why)
 {
 	const struct spot *p = &dirs.spots[BASE_CONFIG];
+	struct stat st;
 	int fd;
 
 	if (p->anchor != -1 && a->v.config.ino != 0 &&
@@ -234,6 +237,8 @@ dirs_finish(struct actor *a, struct why *why)
 		note_entries(a, fd, BASE_COUNT, a->v.config.path);
 		if (fd != -1)
 			(void)close(fd);
-	}
+	} else if (p->anchor != -1 && a->v.config.ino == 0 &&
+	    fstatat(p->anchor, p->rest, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		page_add(&a->notes, "%s: left alone", a->v.config.path);
 	return record_remove(a->records, a->v.record.config.path, why);
 }

@@ -182,15 +182,23 @@ lists_without(struct judge *j, const char *dir, bool to_alt, struct verdict *v,
 	    dir, to_alt, v, why);
 }
 
+/* On a queue that others have, too, it may be theirs that runs: root is not
+ * kept from taking this one away. */
 static enum err
-stopped(const char *dir, const char *queue, struct why *why)
+stopped(struct judge *j, const struct instance *in, struct why *why)
 {
+	static struct record r;
 	bool running;
-	enum err e = trust_running(queue, &running, why);
+	enum err e = trust_running(in->queue, &running, why);
 
-	if (e == ERR_OK && running)
+	memset(&r, 0, sizeof(r));
+	r.action = ACTION_DEPORT;
+	(void)target_where(in->queue, false, &r.queue, NULL);
+	if (e == ERR_OK && running &&
+	    (!j->caller->root ||
+		fresh_unique(j, in->dir, "", &r, NULL) == ERR_OK))
 		return why_set(why, ERR_STATE, "Instance '%s' is not stopped",
-		    dir);
+		    in->dir);
 	return e;
 }
 
@@ -212,10 +220,10 @@ judge_deregister(struct judge *j, struct verdict *v, struct why *why)
 	if ((e = target_ready(j, why)) != ERR_OK ||
 	    (e = target_idle(s.in.dir, why)) != ERR_OK)
 		return e;
-	/* A damaged instance can be taken off the list by its directory. */
-	if (s.err == ERR_OK &&
-	    ((e = trust_check(j, &s, why)) != ERR_OK ||
-		(e = stopped(s.in.dir, s.in.queue, why)) != ERR_OK))
+	/* A damaged instance can be taken off the list by its directory, by
+	 * root: who else may, its name would have to say. */
+	if ((e = trust_check(j, &s, why)) != ERR_OK ||
+	    (s.err == ERR_OK && (e = stopped(j, &s.in, why)) != ERR_OK))
 		return e;
 	return lists_without(j, s.in.dir, s.err != ERR_NOTFOUND, v, why);
 }
@@ -235,7 +243,7 @@ still_to_go(struct judge *j, const struct seen *s, struct verdict *v,
 	if (s->in.enabled)
 		return why_set(why, ERR_STATE,
 		    "Cannot remove enabled instances");
-	return stopped(s->in.dir, s->in.queue, why);
+	return stopped(j, &s->in, why);
 }
 
 static enum err
@@ -271,7 +279,9 @@ judge_remove(struct judge *j, struct verdict *v, struct why *why)
 	v->primary = j->primary;
 	(void)strlcpy(v->name, r->name, sizeof(v->name));
 	e = target_where(r->config.path, !j->caller->root, &v->config, why);
-	if (e != ERR_OK && e != ERR_NOTFOUND)
+	/* For root: what is no directory any more is left alone. */
+	if (e != ERR_OK && e != ERR_NOTFOUND &&
+	    !(e == ERR_UNTRUSTED && j->caller->root))
 		return e;
 	if (v->config.ino != 0 &&
 	    (v->config.ino != r->config.ino || v->config.dev != r->config.dev))

@@ -224,6 +224,28 @@ running(const struct record *r, struct why *why)
 	return e;
 }
 
+/* A directory that others have, too, is not to be removed. To delegates that
+ * is a refusal; for root the rest can go, as if it weren't known. */
+static enum err
+keep_shared(struct judge *j, const char *self, struct record *r,
+    struct why *why)
+{
+	const struct record whole = *r;
+	enum err e = fresh_unique(j, self, "", r, why);
+	int drop;
+
+	for (drop = 1; e == ERR_CONFLICT && j->caller->root && drop <= 3;
+	     drop++) {
+		*r = whole;
+		if (drop & 1)
+			memset(&r->queue, 0, sizeof(r->queue));
+		if (drop & 2)
+			memset(&r->data, 0, sizeof(r->data));
+		e = fresh_unique(j, self, "", r, why);
+	}
+	return e;
+}
+
 /* A listed instance: the record that destroying it begins with. */
 static enum err
 begin_destroy(struct judge *j, const struct seen *s, struct record *r,
@@ -273,7 +295,7 @@ dirs_of(struct judge *j, const struct seen *s, struct record *r,
 		*r = open;
 	else if (e != ERR_NOTFOUND)
 		return e;
-	return fresh_unique(j, s->in.dir, "", r, why);
+	return keep_shared(j, s->in.dir, r, why);
 }
 
 /* The instance on the list, or what is left of one that was. */
