@@ -182,12 +182,7 @@ resume(struct change *c, enum op first)
 static void
 not_found(const struct change *c)
 {
-	const struct entry *e, *end = c->list->v + c->list->n;
-
-	for (e = c->list->v; e < end && c->o->selected[0] != '/'; e++)
-		if (e->state != ENTRY_GOOD && e->i.name[0] == '\0')
-			msg_warn("instance %s is damaged: %s", e->i.dir,
-			    e->why);
+	(void)select_unnamed(c->list, c->o);
 	msg_fatal("No instance named %s", c->o->selected);
 }
 
@@ -245,6 +240,31 @@ check_assign(struct change *c)
 	return true;
 }
 
+/*
+ * What is damaged can be removed; by root when its name isn't known, since
+ * nobody else can be permitted then.  One that is only in conflict with
+ * another can be disabled, too, since what is enabled isn't removed.
+ */
+static void
+check_damaged(const struct change *c)
+{
+	enum mode m = c->o->mode;
+
+	if (!path_is_clean(c->e->i.dir))
+		msg_fatal("instance %s is damaged: %s; mend "
+			  "multi_instance_directories in %s/main.cf",
+		    c->e->i.dir, c->e->why, c->list->host.site.primary.dir);
+	if (m != MODE_DESTROY && m != MODE_DEPORT &&
+	    (m != MODE_DISABLE || c->e->i.queue[0] == '\0'))
+		msg_fatal("instance %s is damaged: %s; mend it, or deport or "
+			  "destroy it by its directory",
+		    c->e->i.dir, c->e->why);
+	if (c->e->i.name[0] == '\0' && getuid() != 0)
+		msg_fatal("instance %s is damaged: %s; only root may %s it",
+		    c->e->i.dir, c->e->why, action_name(c->plan->action));
+	msg_warn("instance %s is damaged: %s", c->e->i.dir, c->e->why);
+}
+
 /* Actions on an instance that is on the list. */
 static void
 change_existing(struct change *c)
@@ -257,20 +277,19 @@ change_existing(struct change *c)
 		return;
 	}
 	c->before = c->after = c->e->i;
-	if (c->e->state != ENTRY_GOOD) {
-		msg_warn("instance %s is damaged: %s", c->e->i.dir, c->e->why);
-		if (!removal)
-			msg_fatal("instance %s is damaged: mend it, or deport "
-				  "or destroy it by its directory",
-			    c->e->i.dir);
-	}
+	if (c->e->state != ENTRY_GOOD)
+		check_damaged(c);
 	if (removal)
 		check_removal(c);
 	need_permission(c);
 	if (c->o->mode == MODE_ASSIGN && !check_assign(c))
 		return;
 	need_init(c);
-	select_frame(c->e, &c->f.sel);
+	/* To root a helper may find damaged what we could read. */
+	if (getuid() == 0 && c->o->selected[0] == '/' && !c->e->i.primary)
+		(void)strlcpy(c->f.sel.dir, c->e->i.dir, sizeof(c->f.sel.dir));
+	else
+		select_frame(c->e, &c->f.sel);
 	run_steps(c);
 	show_removal(c);
 	if (c->o->mode == MODE_ASSIGN && c->before.name[0] != '\0')

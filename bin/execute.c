@@ -106,6 +106,8 @@ execute_run(const struct instances *list, const struct options *o)
 		set("MAIL_VERBOSE", "");
 	set_command_directory(&list->host);
 	if (select_each(list, o, o->reverse, false, run_one, &j) == 0 &&
-	    !msg_failed())
+	    !msg_failed()) {
+		(void)select_unnamed(list, o);
 		msg_fatal("No matching instances");
+	}
 }

@@ -59,8 +59,10 @@ print_json(void *ctx, const struct entry *e)
 void
 list_run(const struct instances *list, const struct options *o)
 {
-	(void)select_each(list, o, o->reverse, o->json,
-	    o->json ? print_json : print_line, NULL);
+	if (select_each(list, o, o->reverse, o->json,
+		o->json ? print_json : print_line, NULL) == 0 &&
+	    select_unnamed(list, o))
+		msg_fail();
 	if (fflush(stdout) == EOF)
 		msg_fatal("error writing output: %s", strerror(errno));
 }

@@ -72,6 +72,7 @@ nothing_to_do(const struct run *r, const char *command)
 			  "\"postmulti -i %s -e enable\"",
 		    instances_label(&e->i), command, e->i.dir, command,
 		    instances_label(&e->i));
+	(void)select_unnamed(r->list, r->o);
 	msg_fatal("No matching instances");
 }
 

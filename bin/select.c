@@ -49,6 +49,36 @@ select_full_name(const char *given, char *out, size_t size)
 	    given);
 }
 
+void
+select_warn(const struct instances *list, const struct entry *e)
+{
+	if (path_is_clean(e->i.dir))
+		msg_warn("instance %s is damaged: %s; mend it, or as root run "
+			 "\"postmulti -i %s -e deport\"",
+		    e->i.dir, e->why, e->i.dir);
+	else
+		msg_warn("instance %s is damaged: %s; mend "
+			 "multi_instance_directories in %s/main.cf",
+		    e->i.dir, e->why, list->host.site.primary.dir);
+}
+
+bool
+select_unnamed(const struct instances *list, const struct options *o)
+{
+	const struct entry *e;
+	bool any = false;
+
+	if (o->select != SELECT_NAME || o->selected[0] == '/' ||
+	    strcmp(o->selected, "-") == 0)
+		return false;
+	for (e = list->v; e < list->v + list->n; e++)
+		if (e->state != ENTRY_GOOD && e->i.name[0] == '\0') {
+			select_warn(list, e);
+			any = true;
+		}
+	return any;
+}
+
 size_t
 select_each(const struct instances *list, const struct options *o, bool reverse,
     bool damaged, select_visit *visit, void *ctx)
@@ -61,8 +91,7 @@ select_each(const struct instances *list, const struct options *o, bool reverse,
 		if (!matches(e, o))
 			continue;
 		if (e->state != ENTRY_GOOD) {
-			msg_warn("instance %s is damaged: %s", e->i.dir,
-			    e->why);
+			select_warn(list, e);
 			msg_fail();
 			if (!damaged)
 				continue;
