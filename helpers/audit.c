@@ -1,5 +1,6 @@
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -13,50 +14,60 @@
 
 #include "audit.h"
 #include "log.h"
+#include "privs.h"
 
 #define WINDOW       60                       /* seconds */
 #define PATH_DENIALS "/run/postmulti-denials" /* for a minute only */
 
-static char id[48], tty[64], loginuid[16];
+static char id[48], tty[32], loginuid[16];
 static struct timespec began;
+static bool counted;        /* from here on, for a minute */
 static unsigned suppressed; /* denials of this uid not written before this */
 
+/* The first line of a file in /proc, "" when it can't be read. */
 static void
-read_loginuid(void)
+read_proc(const char *path, char *text, size_t size)
 {
-	int fd = open("/proc/self/loginuid", O_RDONLY | O_CLOEXEC);
-	char text[sizeof(loginuid)];
-	ssize_t n;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd == -1 ? 0 : read(fd, text, size - 1);
 
-	if (fd == -1)
-		return;
-	n = read(fd, text, sizeof(text) - 1);
 	(void)close(fd);
-	if (n <= 0)
-		return;
-	text[n] = '\0';
+	text[n > 0 ? n : 0] = '\0';
 	text[strcspn(text, "\n")] = '\0';
-	if (strcmp(text, "4294967295") != 0)
-		(void)strlcpy(loginuid, text, sizeof(loginuid));
+}
+
+/* The controlling terminal, wherever the caller's descriptors lead. */
+static void
+read_tty(void)
+{
+	char stat[512], *p;
+	unsigned dev = 0;
+
+	/* Between parentheses there is what the caller called us. */
+	read_proc("/proc/self/stat", stat, sizeof(stat));
+	if ((p = strrchr(stat, ')')) == NULL ||
+	    sscanf(p, ") %*c %*d %*d %*d %u", &dev) != 1 || dev == 0)
+		return;
+	if (major(dev) == 136)
+		(void)snprintf(tty, sizeof(tty), "/dev/pts/%u", minor(dev));
+	else
+		(void)snprintf(tty, sizeof(tty), "/dev/char/%u:%u", major(dev),
+		    minor(dev));
 }
 
 void
 audit_begin(const struct service *h)
 {
 	struct timespec now;
-	char name[64];
-	int fd;
 
 	(void)clock_gettime(CLOCK_REALTIME, &now);
 	(void)clock_gettime(CLOCK_MONOTONIC, &began);
 	(void)snprintf(id, sizeof(id), "%lld.%06ld-%ld", (long long)now.tv_sec,
 	    now.tv_nsec / 1000, (long)getpid());
-	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-		if (ttyname_r(fd, name, sizeof(name)) == 0) {
-			(void)strlcpy(tty, name, sizeof(tty));
-			break;
-		}
-	read_loginuid();
+	read_tty();
+	read_proc("/proc/self/loginuid", loginuid, sizeof(loginuid));
+	if (strcmp(loginuid, "4294967295") == 0)
+		loginuid[0] = '\0';
 	log_open(h->name);
 }
 
@@ -72,12 +83,10 @@ elapsed_ms(void)
 	    (now.tv_nsec - began.tv_nsec) / 1000000;
 }
 
-static const char *
-result_of(enum err e)
+static int
+status_of(const struct actor *a)
 {
-	return e == ERR_OK  ? "permitted" :
-	    e == ERR_DENIED ? "denied" :
-			      "failed";
+	return WIFEXITED(a->reply.status) ? WEXITSTATUS(a->reply.status) : 128;
 }
 
 /* Which postfix(1) command: root's own words, or the delegate's action. */
@@ -96,12 +105,16 @@ words(const struct actor *a, char *out, size_t size)
 }
 
 static const char *
-action_of(const struct verdict *v)
+action_of(const struct actor *a)
 {
-	unsigned action = v->command < ACTION_COUNT ? v->command : v->action;
+	uint32_t action =
+	    a->v.command < ACTION_COUNT ? a->v.command : a->v.action;
 
+	if (a->caller->root && a->v.op == OP_POSTFIX && a->argv[1] != NULL &&
+	    a->argv[2] != NULL && *a->argv[2] != '\0')
+		return a->argv[2];
 	return action < ACTION_COUNT ? action_name((enum action)action) :
-	    v->op == OP_INIT         ? "init" :
+	    a->v.op == OP_INIT       ? "init" :
 				       "none";
 }
 
@@ -119,11 +132,14 @@ write_line(const struct actor *a, bool done, enum err e, const char *detail)
 	    {"loginuid", loginuid},
 	    {"tty", tty},
 	    {"step", op != NULL ? op->name : ""},
-	    {"action", action_of(v)},
+	    {"action", action_of(a)},
 	    {"instance", v->name},
 	    {"directory", v->config.path},
 	    {"rule", v->rule},
-	    {"result", result_of(e)},
+	    {"result",
+		e == ERR_OK         ? "permitted" :
+		    e == ERR_DENIED ? "denied" :
+				      "failed"},
 	    {"words", root},
 	    {"detail", detail},
 	    /* of "done" only: */
@@ -131,16 +147,16 @@ write_line(const struct actor *a, bool done, enum err e, const char *detail)
 	    {"changed", e == ERR_OK && !v->unchanged ? "yes" : "no"},
 	    {"duration_ms", ms},
 	    {"suppressed", held},
+	    {"further", counted ? "counted" : ""},
 	};
 
 	words(a, root, sizeof(root));
 	(void)snprintf(uid, sizeof(uid), "%lu", (unsigned long)a->caller->uid);
-	(void)snprintf(status, sizeof(status), "%d",
-	    WIFEXITED(a->reply.status) ? WEXITSTATUS(a->reply.status) : 128);
+	(void)snprintf(status, sizeof(status), "%d", status_of(a));
 	(void)snprintf(ms, sizeof(ms), "%ld", elapsed_ms());
 	(void)snprintf(held, sizeof(held), "%u", suppressed);
 	return log_pairs(e == ERR_OK ? LOG_INFO : LOG_NOTICE, pairs,
-	    COUNT_OF(pairs) - (done ? 0 : 4));
+	    COUNT_OF(pairs) - (done ? 0 : 5));
 }
 
 bool
@@ -166,7 +182,7 @@ count_denial(uid_t uid)
 	} n = {0};
 	int64_t now = (int64_t)time(NULL);
 	char path[sizeof(PATH_DENIALS) + 16];
-	int fd;
+	int fd, tries = 100;
 
 	(void)mkdir(PATH_DENIALS, 0700);
 	(void)snprintf(path, sizeof(path), "%s/%lu", PATH_DENIALS,
@@ -174,7 +190,9 @@ count_denial(uid_t uid)
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd == -1)
 		return true;
-	(void)flock(fd, LOCK_EX);
+	/* Its holder isn't the caller's to stop, but may be frozen. */
+	while (flock(fd, LOCK_EX | LOCK_NB) == -1 && tries-- > 0)
+		(void)usleep(1000);
 	if (pread(fd, &n, sizeof(n), 0) != sizeof(n) || now < n.start ||
 	    now - n.start >= WINDOW) {
 		suppressed = n.held;
@@ -186,6 +204,7 @@ count_denial(uid_t uid)
 	if (pwrite(fd, &n, sizeof(n), 0) != sizeof(n))
 		n.held = 0;
 	(void)close(fd);
+	counted = n.count == AUDIT_DENIALS;
 	return n.held == 0;
 }
 
@@ -194,19 +213,25 @@ audit_done(const struct actor *a, enum err e, const struct why *why)
 {
 	const struct verdict *v = &a->v;
 	const struct op_info *op = op_info(v->op);
-	const char *said = why->text;
+	char said[sizeof(why->text)] = "nothing to do";
 
+	/* From here on the caller can neither stop nor end us; and the journal
+	 * notes a sender's real uid. */
 	if (e != ERR_OK && !a->acting && !a->caller->root &&
-	    !count_denial(a->caller->uid))
+	    privs_root_user(NULL) == ERR_OK && !count_denial(a->caller->uid))
 		return;
-	(void)write_line(a, true, e, e == ERR_OK ? "" : why->text);
+	if (e != ERR_OK)
+		(void)strlcpy(said, why->text, sizeof(said));
+	else if (!v->unchanged)
+		(void)snprintf(said, sizeof(said),
+		    status_of(a) == 0 ? "done" : "exit status %d",
+		    status_of(a));
+	(void)write_line(a, true, e, e == ERR_OK ? "" : said);
 	if (op == NULL || helper_reads(a))
 		return;
-	if (e == ERR_OK)
-		said = v->unchanged ? "nothing to do" : "done";
 	(void)log_mail(v->syslog_facility, v->syslog_name,
-	    e == ERR_OK ? LOG_INFO : LOG_WARNING, "%s: %s of %s by uid %lu: %s",
-	    op->name, action_of(v),
+	    e == ERR_OK ? LOG_INFO : LOG_WARNING,
+	    "%s: %.64s of %s by uid %lu: %s", op->name, action_of(a),
 	    v->name[0] != '\0' ? v->name : v->config.path,
 	    (unsigned long)a->caller->uid, said);
 }

@@ -78,7 +78,7 @@ static bool
 deliver(int facility, const char *ident, int priority, const char *text,
     const char *more)
 {
-	char line[8192];
+	char line[14336];
 	int n;
 
 	if (!journal) /* no time stamp: the daemon has the better clock */
@@ -99,7 +99,7 @@ deliver(int facility, const char *ident, int priority, const char *text,
 bool
 log_pairs(int priority, const struct log_pair *p, size_t n)
 {
-	char text[3072] = "", more[4096] = "", value[1024], key[32], one[1100];
+	char text[6656] = "", more[7168] = "", value[1024], key[32], one[1100];
 	size_t i, k;
 
 	for (; n > 0; n--, p++) {
@@ -124,15 +124,15 @@ bool
 log_mail(const char *facility, const char *name, int priority, const char *fmt,
     ...)
 {
-	char text[1024], clean[1024], ident[256];
+	char text[1024], clean[1024], tag[128], ident[256];
 	const CODE *c;
 	va_list ap;
 
 	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	(void)snprintf(ident, sizeof(ident), "%.100s/%s",
-	    name[0] != '\0' ? name : "postfix", program);
+	(void)log_plain(name[0] != '\0' ? name : "postfix", tag, sizeof(tag));
+	(void)snprintf(ident, sizeof(ident), "%s/%s", tag, program);
 	for (c = facilitynames; c->c_name != NULL; c++)
 		if (strcmp(c->c_name, facility) == 0)
 			break;
