@@ -128,12 +128,11 @@ policy_permits(const struct policy *p, const struct subject *s, enum action a,
 
 bool
 policy_concerns(const struct policy *p, const struct subject *s,
-    const struct object *o)
+    const struct object *o, const struct rule **by)
 {
 	int a = 0;
 
-	while (a < ACTION_COUNT &&
-	    !policy_permits(p, s, (enum action)a, o, NULL))
+	while (a < ACTION_COUNT && !policy_permits(p, s, (enum action)a, o, by))
 		a++;
 	return a < ACTION_COUNT;
 }

@@ -196,9 +196,10 @@ enum err policy_limits(const struct policy *, const struct subject *,
 
 /*
  * Whether any action at all is permitted to this subject on this instance
- * (config.read is for those).
+ * (config.read is for those); by: the rule that permits the first of them,
+ * NULL is fine.
  */
 bool policy_concerns(const struct policy *, const struct subject *,
-    const struct object *);
+    const struct object *, const struct rule **by);
 
 #endif

@@ -46,6 +46,7 @@ judge_read(struct judge *j, struct verdict *v, struct why *why)
 	const char *pos = j->list, *entry;
 	struct facts *f = &v->facts;
 	struct seen s = {.in = j->site.primary, .config = j->primary};
+	const struct rule *by = NULL;
 	struct object o;
 	uint32_t count = 0;
 	char dir[PATH_SIZE];
@@ -59,7 +60,13 @@ judge_read(struct judge *j, struct verdict *v, struct why *why)
 	if (j->frame.index > count)
 		return why_set(why, ERR_NOTFOUND, "no instance at that index");
 	o = object_of(&s.in);
-	if (!j->caller->root && !policy_concerns(&j->policy, &j->subject, &o))
+	(void)strlcpy(v->name, s.in.name, sizeof(v->name));
+	v->config = s.config;
+	if (j->caller->root)
+		(void)strlcpy(v->rule, "root", sizeof(v->rule));
+	else if (policy_concerns(&j->policy, &j->subject, &o, &by))
+		policy_rule_place(&j->policy, by, v->rule, sizeof(v->rule));
+	else
 		return why_set(why, ERR_DENIED,
 		    "no rule speaks about that instance");
 	if (s.err != ERR_OK)

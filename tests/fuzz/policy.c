@@ -108,7 +108,7 @@ all(const struct policy *p, const struct subject *s, const struct object *o)
 	for (a = 0; a < ACTION_COUNT; a++)
 		if (policy_permits(p, s, (enum action)a, o, NULL))
 			set |= 1u << a;
-	MUST(policy_concerns(p, s, o) == (set != 0));
+	MUST(policy_concerns(p, s, o, NULL) == (set != 0));
 	return set;
 }
 

@@ -188,7 +188,8 @@ ask_may(struct query *q)
 static void
 ask_concerns(struct query *q)
 {
-	say("%s\n", policy_concerns(&policy, &q->s, &q->o[0]) ? "yes" : "no");
+	say("%s\n",
+	    policy_concerns(&policy, &q->s, &q->o[0], NULL) ? "yes" : "no");
 }
 
 static void
