@@ -653,7 +653,7 @@ killed() {
 
 # A random series; what each answer says is what the log must say.
 random_one() { # SLOT: one caller's; prints "USER ERROR" for each answer
-	local who ops i words
+	local who ops i words toggle
 	case $1 in
 	0) who=alice ;;
 	1) who=bob ;;
@@ -683,16 +683,15 @@ random_one() { # SLOT: one caller's; prints "USER ERROR" for each answer
 		"exec op=config.enable sel.name=postfix-a-1")
 	for ((i = 0; i < COMMANDS / 4; i++)); do
 		if [ $((RANDOM % 4)) = 0 ]; then
-			words=(enable disable)
-			words="-i a-1 -e ${words[RANDOM % 2]}"
-			# shellcheck disable=SC2086
-			if as $who "$POSTMULTI" $words >/tmp/o$1 2>&1 \
+			toggle=disable
+			[ $((RANDOM % 2)) = 0 ] || toggle=enable
+			if as $who "$POSTMULTI" -i a-1 -e $toggle >/tmp/o$1 2>&1 \
 				</dev/null; then
 				echo "$who OK"
 			elif grep -q 'refused' /tmp/o$1; then
 				echo "$who DENIED"
 			else
-				echo "$who ? $words: $(cat /tmp/o$1)"
+				echo "$who ? $toggle: $(cat /tmp/o$1)"
 			fi
 			continue
 		fi
