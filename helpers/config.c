@@ -248,7 +248,7 @@ act_remove(struct actor *a, struct why *why)
 		if (unlinkat(instance.dir, files[i], 0) == 0 || errno == ENOENT)
 			continue;
 		else if (errno == EISDIR)
-			helper_note(a, "%s/%s: a directory, left alone",
+			page_add(&a->notes, "%s/%s: a directory, left alone",
 			    a->v.config.path, files[i]);
 		else
 			return why_errno(why, "unlink %s/%s", a->v.config.path,
