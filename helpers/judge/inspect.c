@@ -73,7 +73,7 @@ each_record(void *ctx, const struct record *r)
 	const struct object o = {r->name, r->group, false};
 
 	if (j->caller->root || r->uid == j->caller->uid ||
-	    policy_concerns(&j->policy, &j->subject, &o))
+	    policy_concerns(&j->policy, &j->subject, &o, NULL))
 		tell_record(&all->page, r);
 	return 0;
 }
