@@ -123,6 +123,15 @@ remove_dir(struct actor *a, int parent, const char *name, const char *label)
 	return false;
 }
 
+/* That a directory is gone outlasts a crash. */
+static enum err
+settle(const struct spot *p, struct why *why)
+{
+	if (p->anchor != -1 && fsync(p->anchor) == -1)
+		return why_errno(why, "fsync above %s", p->w->path);
+	return ERR_OK;
+}
+
 static void
 remove_queue_dirs(struct actor *a)
 {
@@ -219,6 +228,10 @@ dirs_clear(struct actor *a, struct why *why)
 		note_entries(a, dirs.queue, BASE_QUEUE, a->v.queue.path);
 	/* The directories were named first: files may be many. */
 	note_tally(a, &t);
+	/* What the record calls done stays done. */
+	if ((e = settle(&dirs.spots[BASE_DATA], why)) != ERR_OK ||
+	    (e = settle(&dirs.spots[BASE_QUEUE], why)) != ERR_OK)
+		return e;
 	a->v.record.done = true;
 	return record_write(a->records, &a->v.record, why);
 }
@@ -228,6 +241,7 @@ dirs_finish(struct actor *a, struct why *why)
 {
 	const struct spot *p = &dirs.spots[BASE_CONFIG];
 	struct stat st;
+	enum err e;
 	int fd;
 
 	if (p->anchor != -1 && a->v.config.ino != 0 &&
@@ -240,5 +254,7 @@ dirs_finish(struct actor *a, struct why *why)
 	} else if (p->anchor != -1 && a->v.config.ino == 0 &&
 	    fstatat(p->anchor, p->rest, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		page_add(&a->notes, "%s: left alone", a->v.config.path);
+	if ((e = settle(p, why)) != ERR_OK)
+		return e;
 	return record_remove(a->records, a->v.record.config.path, why);
 }

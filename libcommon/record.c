@@ -16,12 +16,34 @@ record_open_existing(int *dirfd, struct why *why)
 	return path_open_dir(RECORD_DIR, true, dirfd, why);
 }
 
+/* Its name is durable before anything in it is relied on. */
+static enum err
+make_dir(const char *path, struct why *why)
+{
+	char parent[PATH_SIZE];
+	enum err e;
+	int fd;
+
+	if (mkdir(path, 0700) == -1)
+		return errno == EEXIST ? ERR_OK :
+					 why_errno(why, "mkdir %s", path);
+	(void)path_split(path, parent);
+	if ((e = path_open_dir(parent, true, &fd, why)) != ERR_OK)
+		return e;
+	if (fsync(fd) == -1)
+		e = why_errno(why, "fsync %s", parent);
+	(void)close(fd);
+	return e;
+}
+
 enum err
 record_open(int *dirfd, struct why *why)
 {
-	if ((mkdir(PATH_STATE, 0700) == -1 && errno != EEXIST) ||
-	    (mkdir(RECORD_DIR, 0700) == -1 && errno != EEXIST))
-		return why_errno(why, "mkdir %s", RECORD_DIR);
+	enum err e;
+
+	if ((e = make_dir(PATH_STATE, why)) != ERR_OK ||
+	    (e = make_dir(RECORD_DIR, why)) != ERR_OK)
+		return e;
 	return record_open_existing(dirfd, why);
 }
 
