@@ -56,9 +56,11 @@ ensure_dir(struct actor *a, int dirfd, const char *name, const struct entry *en,
 	if (is_right(a, &st, en))
 		return ERR_OK;
 	/* A delegate's step mends only what it made itself, now or before a
-	 * crash: root's still, and private. */
+	 * crash: root's still, and private or with its mode already. */
 	if (!made && !a->caller->root &&
-	    (st.st_uid != 0 || (st.st_mode & 07777) != 0700))
+	    (st.st_uid != 0 ||
+		((st.st_mode & 07777) != 0700 &&
+		    (st.st_mode & 07777) != en->mode)))
 		fd = -1;
 	else
 		fd = path_open_at(dirfd, name, O_RDONLY | O_DIRECTORY, 0);
