@@ -197,6 +197,10 @@ added_plan(const struct instances *list, struct options *o, struct instance *in,
 	    why);
 	if (e != ERR_OK)
 		return e;
+	/* Known before anything is refused: what goes on with a record, too,
+	 * says which. */
+	if (getuid() == 0)
+		memcpy(f->config, in->dir, sizeof(f->config));
 	memcpy(only_dir.dir, in->dir, sizeof(only_dir.dir));
 	if (instances_claim(list, &only_dir, NULL, true, why) != ERR_OK)
 		return is_listed(list, in) ? ERR_EXISTS : ERR_CONFLICT;
@@ -210,7 +214,6 @@ added_plan(const struct instances *list, struct options *o, struct instance *in,
 		memcpy(f->group, in->group, sizeof(f->group));
 	}
 	if (getuid() == 0) {
-		memcpy(f->config, in->dir, sizeof(f->config));
 		memcpy(f->queue, in->queue, sizeof(f->queue));
 		memcpy(f->data, in->data, sizeof(f->data));
 	}
