@@ -48,7 +48,7 @@ ALL_LDFLAGS = $(HARDEN_LD) $(SANITIZE) $(LDFLAGS)
 
 # --- what each binary is made of --------------------------------------------
 
-READ_OBJS   = libcommon/err libcommon/path libcommon/name libcommon/shared \
+READ_OBJS   = libcommon/err libcommon/path libcommon/path_read libcommon/name libcommon/shared \
 	      libcommon/maincf libcommon/defaults libcommon/site \
 	      libcommon/subject
 POLICY_OBJS = policy/action policy/lex policy/parse policy/load policy/decide
@@ -65,12 +65,13 @@ postmulti-policy_OBJS = $(READ_OBJS) $(POLICY_OBJS) $(DROP_OBJS) \
 postmulti-judge_OBJS = $(READ_OBJS) $(POLICY_OBJS) $(DROP_OBJS) \
 	      $(FRAME_OBJS) libcommon/caller libcommon/lock \
 	      libcommon/record libcommon/record_read libcommon/log \
-	      helpers/channel helpers/page \
+	      helpers/channel helpers/page helpers/ours \
 	      $(patsubst %.c,%,$(wildcard helpers/judge/*.c))
 
 # What works in the queue as mail_owner, for postmulti-dirs; not set-uid.
 postmulti-cleaner_OBJS = libcommon/err libcommon/path libcommon/sandbox \
 	      libcommon/lock libcommon/log helpers/channel helpers/page \
+	      helpers/ours \
 	      $(patsubst %.c,%,$(wildcard helpers/cleaner/*.c))
 
 # Set-uid: no parser in here.
@@ -78,11 +79,12 @@ HELPER_OBJS = libcommon/err libcommon/path libcommon/name $(DROP_OBJS) \
 	      libcommon/proto libcommon/startup libcommon/caller \
 	      libcommon/log libcommon/lock libcommon/record policy/action \
 	      helpers/helper helpers/channel helpers/audit helpers/page
-postmulti-config_OBJS = $(HELPER_OBJS) libcommon/edit libcommon/shared \
+postmulti-config_OBJS = $(HELPER_OBJS) libcommon/path_read libcommon/edit libcommon/shared \
 	      helpers/config \
 	      helpers/cffile
 postmulti-dirs_OBJS = $(HELPER_OBJS) helpers/dirs helpers/dirs_make \
-	      helpers/dirs_clear helpers/dirs_tell helpers/dirs_cleaner
+	      helpers/dirs_clear helpers/dirs_tell helpers/dirs_cleaner \
+	      helpers/ours
 postmulti-exec_OBJS = $(HELPER_OBJS) helpers/exec helpers/exec_reset
 
 HELPERS     = postmulti-config postmulti-dirs postmulti-exec

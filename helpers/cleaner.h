@@ -22,27 +22,19 @@ struct order {
 	uint32_t what;
 	uint32_t skip; /* lines of text that were told before */
 };
-/* Counts messages: nothing is touched, no text. */
+/* Counts messages and touches nothing; any is an ERR_STATE. */
 #define CLEANER_COUNT 1u
-/* The same, and tells what CLEANER_REMOVE would remove and what stays. */
+/* Tells what CLEANER_REMOVE would remove and what stays, and the messages. */
 #define CLEANER_LIST 2u
 /* Removes empty hash directories, sockets, FIFOs and the data directory's
  * files; tells what stays. */
 #define CLEANER_REMOVE 3u
 
-/* The queues whose regular files are messages. */
-#define CLEANER_QUEUES                                                         \
-	{                                                                      \
-		"maildrop", "incoming", "active", "deferred", "hold",          \
-		    "corrupt", "saved"                                         \
-	}
-#define CLEANER_NQUEUES 7
-
 struct tally {
-	uint32_t err; /* enum err; then text says where */
-	uint32_t messages[CLEANER_NQUEUES];
+	uint32_t err;   /* enum err; then text is a sentence */
 	uint32_t lines; /* of text, if there were room for all */
-	/* vis(3)-encoded paths, "go PATH" or "stay PATH" a line. */
+	/* vis(3)-encoded paths, "go PATH" or "stay PATH" a line, and "mail
+	 * NUMBER QUEUE". */
 	char text[1600];
 };
 

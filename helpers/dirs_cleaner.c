@@ -8,6 +8,7 @@
 #include "channel.h"
 #include "dirs.h"
 #include "lock.h"
+#include "log.h"
 #include "privs.h"
 
 #define ANSWER_SECONDS 30
@@ -20,7 +21,8 @@ become_cleaner(struct actor *a, pid_t helper, int in, int out, int queue,
 {
 	static char path[] = PATH_HELPERS "/postmulti-cleaner";
 	char name[] = "postmulti-cleaner";
-	char *argv[] = {name, a->v.queue.path, a->v.data.path, NULL};
+	char *argv[] = {
+	    name, a->v.queue.path, a->v.data.path, a->v.config.path, NULL};
 	char *env[] = {NULL};
 	int fds[] = {in, out, queue, -1}, i;
 
@@ -83,14 +85,8 @@ cleaner_ask(const struct channel *c, uint32_t what, uint32_t skip,
 		    e == ERR_TIMEOUT ? "took too long, run the command again" :
 				       "ended: is it installed?");
 	t->text[sizeof(t->text) - 1] = '\0';
-	if (t->err == ERR_STATE)
-		return why_set(why, ERR_STATE,
-		    "%s: something is mounted there: unmount it first",
-		    t->text);
-	if (t->err != ERR_OK)
-		return why_set(why, ERR_UNTRUSTED,
-		    "%s: is not mail_owner's to read: as root run \"postfix "
-		    "-c DIR set-permissions\"",
-		    t->text);
-	return ERR_OK;
+	if (t->err == ERR_OK)
+		return ERR_OK;
+	(void)log_plain(t->text, why->text, sizeof(why->text));
+	return t->err <= ERR_BUG ? (enum err)t->err : ERR_PROTOCOL;
 }

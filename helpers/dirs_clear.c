@@ -9,6 +9,7 @@
 
 #include "dirs.h"
 #include "log.h"
+#include "ours.h"
 #include "page.h"
 
 /* --- destroy ------------------------------------------------------------- */
@@ -31,30 +32,6 @@ hold_master(struct actor *a, int *pid, struct why *why)
 		return why_set(why, ERR_STATE, "Instance '%s' is not stopped",
 		    a->v.config.path);
 	return ERR_OK;
-}
-
-static enum err
-refuse_mail(const struct actor *a, const struct tally *t, struct why *why)
-{
-	static const char *const queues[CLEANER_NQUEUES] = CLEANER_QUEUES;
-	char list[256] = "";
-	uint32_t total = 0;
-	size_t i, n = 0;
-
-	for (i = 0; i < CLEANER_NQUEUES; i++) {
-		if (t->messages[i] == 0)
-			continue;
-		total += t->messages[i];
-		n += (size_t)snprintf(list + n, sizeof(list) - n, "%s%u in %s",
-		    n > 0 ? ", " : "", t->messages[i], queues[i]);
-	}
-	if (total == 0)
-		return ERR_OK;
-	return why_set(why, ERR_STATE,
-	    "%s: %u message%s in the queue (%s): deliver them (enable, start, "
-	    "flush) or delete them with \"postsuper -c %s -d ALL\" first",
-	    a->v.queue.path, total, total == 1 ? "" : "s", list,
-	    a->v.config.path);
 }
 
 /* Names what is left in a directory of root's. */
@@ -100,16 +77,17 @@ note_entries(struct actor *a, int dir, size_t base, const char *label)
 		(void)path_each(dir, label, note_entry, &left, NULL);
 }
 
-/* pid/ is root's: what is in it is ours to remove. */
+/* In a directory of root's; ctx says which names are Postfix's. */
 static enum err
-remove_pid_file(void *ctx, int pid, const char *name)
+remove_ours(void *ctx, int dirfd, const char *name)
 {
+	bool (*const *ours)(const char *) = ctx;
 	struct stat st;
 
-	(void)ctx;
-	if (fstatat(pid, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	if ((*ours)(name) &&
+	    fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    S_ISREG(st.st_mode))
-		(void)unlinkat(pid, name, 0);
+		(void)unlinkat(dirfd, name, 0);
 	return ERR_OK;
 }
 
@@ -157,13 +135,16 @@ remove_queue_dirs(struct actor *a)
 static enum err
 clear_queue(struct actor *a, struct tally *t, struct why *why)
 {
+	static bool (*pid_file)(const char *) = ours_pid_file;
+	static bool (*queue_file)(const char *) = ours_queue_file;
+	char label[PATH_SIZE + 8];
 	enum err e;
 	int pid;
 
+	(void)snprintf(label, sizeof(label), "%s/pid", a->v.queue.path);
 	if ((e = hold_master(a, &pid, why)) != ERR_OK ||
 	    (e = cleaner_ask(&dirs.cleaner, CLEANER_COUNT, 0, t, why)) !=
-		ERR_OK ||
-	    (e = refuse_mail(a, t, why)) != ERR_OK)
+		ERR_OK)
 		return e;
 	if (unlinkat(dirs.queue, "maildrop", AT_REMOVEDIR) == -1 &&
 	    errno != ENOENT)
@@ -174,13 +155,16 @@ clear_queue(struct actor *a, struct tally *t, struct why *why)
 	a->touched = true;
 	if ((e = cleaner_ask(&dirs.cleaner, CLEANER_COUNT, 0, t, why)) !=
 		ERR_OK ||
-	    (e = refuse_mail(a, t, why)) != ERR_OK ||
 	    (e = cleaner_ask(&dirs.cleaner, CLEANER_REMOVE, 0, t, why)) !=
 		ERR_OK)
 		return e;
 	if (pid != -1)
-		e = path_each(pid, "pid", remove_pid_file, NULL, why);
+		e = path_each(pid, "pid", remove_ours, &pid_file, why);
+	if (e == ERR_OK)
+		e = path_each(dirs.queue, "", remove_ours, &queue_file, why);
 	remove_queue_dirs(a);
+	if (pid != -1)
+		note_entries(a, pid, BASE_COUNT, label);
 	if (e == ERR_OK && fsync(dirs.queue) == -1)
 		e = why_errno(why, "fsync %s", a->v.queue.path);
 	return e;
@@ -191,6 +175,13 @@ static void
 note_tally(struct actor *a, struct tally *t)
 {
 	char *pos = t->text, *line;
+
+	/* How many before which: not all names may fit. */
+	if (t->lines > 1)
+		page_add(&a->notes,
+		    "%s: %u files in its directories are not Postfix's, left "
+		    "alone",
+		    a->v.queue.path, t->lines);
 
 	for (; (line = strsep(&pos, "\n")) != NULL && line[0] != '\0';
 	     t->lines--)

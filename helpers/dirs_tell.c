@@ -18,22 +18,13 @@ enum err
 dirs_tell(struct actor *a, struct why *why)
 {
 	static struct tally t;
-	static const char *const queues[CLEANER_NQUEUES] = CLEANER_QUEUES;
 	struct page *p = &a->notes;
 	uint32_t skip, before;
 	enum err e;
-	size_t i;
 
 	p->skip = a->v.skip;
 	add_lines(p, a->list);
 	if (a->v.op == OP_INSPECT) {
-		e = cleaner_ask(&dirs.cleaner, CLEANER_COUNT, 0, &t, why);
-		if (e != ERR_OK)
-			return e;
-		for (i = 0; i < CLEANER_NQUEUES; i++)
-			if (t.messages[i] > 0)
-				page_add(p, "mail %u %s", t.messages[i],
-				    queues[i]);
 		before = p->lines;
 		skip = p->skip > before ? p->skip - before : 0;
 		e = cleaner_ask(&dirs.cleaner, CLEANER_LIST, skip, &t, why);

@@ -12,11 +12,16 @@
 #include <sys/types.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "err.h"
 
 /* Longest path, with its NUL, that any instance's directory may have. */
 #define PATH_SIZE 256
+
+/* The same with openat2(2)'s how.resolve. */
+int path_open_resolve(int dirfd, const char *name, int flags, mode_t mode,
+    uint64_t how);
 
 /* openat2 of one name (no slash) below dirfd.  -1 and errno on failure. */
 int path_open_at(int dirfd, const char *name, int flags, mode_t mode);
@@ -48,6 +53,8 @@ const char *path_split(const char *path, char *parent);
  * ERR_NOTFOUND when a component doesn't exist.  The caller closes *fd.
  */
 enum err path_open_dir(const char *path, bool trusted, int *fd, struct why *);
+
+/* --- reading (path_read.c), only in what has files to read ---------------- */
 
 /*
  * Opens a regular file below dirfd for reading and checks the descriptor:

@@ -46,7 +46,7 @@ $(O)/tests/%: $(O)/tests/%.o $(TESTLIB)
 #
 # A fuzzer is tests/fuzz/NAME.c and one line here: what it is about.
 
-FUZZ_policy = $(POLICY_OBJS) libcommon/err libcommon/path
+FUZZ_policy = $(POLICY_OBJS) libcommon/err libcommon/path libcommon/path_read
 
 FUZZ_SECONDS = 60
 FUZZERS = $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(wildcard tests/fuzz/*.c))

@@ -17,6 +17,7 @@
 #include <sys/syscall.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,6 +27,7 @@
 
 #include "../channel.h"
 #include "../cleaner.h"
+#include "../ours.h"
 #include "../page.h"
 #include "lock.h"
 #include "log.h"
@@ -34,12 +36,16 @@
 
 #define DEPTH_MAX 12 /* hash_queue_depth is at most 10 */
 
-/* Where nothing but Postfix's own sockets, FIFOs and directories is expected;
- * their directories are mail_owner's. */
+/* The others that are mail_owner's.  The services' sockets and FIFOs are in
+ * the last two, hash directories in the other ones. */
 static const char *const other_dirs[] = {
     "bounce", "defer", "flush", "trace", "private", "public"};
-static const char *const queues[CLEANER_NQUEUES] = CLEANER_QUEUES;
-static const char *const data_files[] = {"master.lock", "prng_exch"};
+#define SOCKET_DIRS 2
+/* Whose regular files are messages; the last two postsuper(1) never touches. */
+static const char *const queues[] = {
+    "maildrop", "incoming", "active", "deferred", "hold", "corrupt", "saved"};
+#define NQUEUES (sizeof(queues) / sizeof(queues[0]))
+#define HOLD    4
 
 struct job {
 	uint32_t what; /* CLEANER_... */
@@ -47,9 +53,12 @@ struct job {
 	struct page *page;
 	uint32_t *messages; /* where regular files are counted, or NULL */
 	const char *label;  /* the directory's path */
+	char **paths;       /* queue, data and configuration directory */
 	int depth;
-	bool data;  /* it is the data directory */
-	bool stays; /* something in it does */
+	bool data;    /* it is the data directory */
+	bool sockets; /* it has the services' sockets */
+	bool foreign; /* it is below a directory that isn't Postfix's */
+	bool stays;   /* something in it does */
 };
 
 static void
@@ -65,54 +74,59 @@ tell(const struct job *job, const char *verb, const char *name)
 
 /* The queue can't be told to be empty: say where. */
 static void
-unknown(struct tally *t, enum err e, const char *label)
+unreadable(struct tally *t, const char *label)
 {
-	if (t->err == ERR_OK)
-		(void)strlcpy(t->text, label, sizeof(t->text));
-	t->err = e;
+	if (t->err != ERR_OK)
+		return;
+	t->err = ERR_UNTRUSTED;
+	(void)snprintf(t->text, sizeof(t->text),
+	    "%s: is not mail_owner's to read: as root run \"postfix -c DIR "
+	    "set-permissions\"",
+	    label);
+}
+
+static bool
+is_hash_dir(const struct job *job, const char *name)
+{
+	/* Named after one character of a queue id. */
+	return !job->sockets && !job->foreign && name[1] == '\0';
 }
 
 static enum err visit(void *ctx, int dirfd, const char *name);
 
 /*
  * Whether a directory is empty afterwards, or would be.  Gone already is
- * fine, unreadable isn't: it would look empty.  So would what lies below a
- * mount, which is none of ours.
+ * fine, unreadable isn't: it would look empty.  What is mounted there is none
+ * of ours.
  */
 static bool
 descend(const struct job *job, int dirfd, const char *name)
 {
 	char label[PATH_SIZE * 4], enc[PATH_SIZE];
 	struct job below = *job;
+	bool mounted = false;
 	int fd = path_open_within(dirfd, name);
 
 	(void)snprintf(label, sizeof(label), "%.*s/%s", PATH_SIZE * 3,
 	    job->label, log_plain(name, enc, sizeof(enc)));
 	below.label = label;
+	below.foreign |= job->depth > 0 && !is_hash_dir(job, name);
 	below.depth++;
 	below.stays = false;
 	if (fd == -1 && errno == EXDEV) {
-		if (job->messages != NULL)
-			unknown(job->t, ERR_STATE, label);
-		return false;
+		/* Messages count wherever they lie. */
+		if (job->messages == NULL || job->what == CLEANER_REMOVE)
+			return false;
+		below.what = CLEANER_COUNT;
+		mounted = true;
+		fd = path_open_at(dirfd, name, O_RDONLY | O_DIRECTORY, 0);
 	}
 	if (fd == -1 ? errno != ENOENT :
 		       path_each(fd, label, visit, &below, NULL) == ERR_SYSTEM)
-		unknown(job->t, ERR_UNTRUSTED, label);
+		unreadable(job->t, label);
 	if (fd != -1)
 		(void)close(fd);
-	return !below.stays;
-}
-
-static bool
-is_data_file(const char *name)
-{
-	size_t i;
-
-	for (i = 0; i < sizeof(data_files) / sizeof(data_files[0]); i++)
-		if (strcmp(name, data_files[i]) == 0)
-			return true;
-	return false;
+	return !below.stays && !mounted;
 }
 
 /* An entry: Postfix's to remove, or not. */
@@ -127,18 +141,20 @@ visit(void *ctx, int dirfd, const char *name)
 		return ERR_OK;
 	dir = S_ISDIR(st.st_mode);
 	if (job->data)
-		ours = S_ISREG(st.st_mode) && is_data_file(name);
-	else if (dir)
-		ours = job->depth < DEPTH_MAX && descend(job, dirfd, name);
+		ours = S_ISREG(st.st_mode) && ours_data_file(name);
+	else if (dir) /* look into it in any case: for messages */
+		ours = job->depth < DEPTH_MAX && descend(job, dirfd, name) &&
+		    is_hash_dir(job, name);
 	else
-		ours = S_ISSOCK(st.st_mode) || S_ISFIFO(st.st_mode);
+		ours = job->sockets && job->depth == 1 &&
+		    (S_ISSOCK(st.st_mode) || S_ISFIFO(st.st_mode));
 	if (S_ISREG(st.st_mode) && job->messages != NULL)
 		++*job->messages;
 	if (ours && job->what == CLEANER_REMOVE)
 		ours = unlinkat(dirfd, name, dir ? AT_REMOVEDIR : 0) == 0 ||
 		    errno == ENOENT;
 	job->stays |= !ours;
-	if (job->what == CLEANER_LIST || !ours)
+	if (job->what == CLEANER_LIST || (job->what == CLEANER_REMOVE && !ours))
 		tell(job, ours ? "go" : "stay", name);
 	return ERR_OK;
 }
@@ -155,20 +171,84 @@ top(struct job *job, const char *name)
 		tell(job, empty ? "go" : "stay", name);
 }
 
+static void add(struct tally *, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void
+add(struct tally *t, const char *fmt, ...)
+{
+	size_t used = strlen(t->text);
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(t->text + used, sizeof(t->text) - used, fmt, ap);
+	va_end(ap);
+}
+
+/* How many are where, and what clears those queues: postsuper(1) never
+ * touches corrupt and saved, a flush doesn't deliver what is on hold. */
+static void
+refuse_mail(const struct job *job, const uint32_t messages[NQUEUES])
+{
+	const char *queue = job->paths[0], *config = job->paths[2];
+	uint32_t total = 0, kept = messages[HOLD + 1] + messages[HOLD + 2];
+	struct tally *t = job->t;
+	const char *comma = "";
+	size_t i;
+
+	for (i = 0; i < NQUEUES; i++)
+		total += messages[i];
+	if (total == 0 || t->err != ERR_OK)
+		return;
+	t->err = ERR_STATE;
+	add(t, "%s: %u message%s in the queue (", queue, total,
+	    total == 1 ? "" : "s");
+	for (i = 0; i < NQUEUES; i++)
+		if (messages[i] > 0) {
+			add(t, "%s%u in %s", comma, messages[i], queues[i]);
+			comma = ", ";
+		}
+	add(t, "): ");
+	if (kept < total)
+		add(t,
+		    "deliver them (enable, start, flush) or delete them with "
+		    "\"postsuper -c %s -d ALL\" first",
+		    config);
+	if (messages[HOLD] > 0)
+		add(t, "; \"postsuper -c %s -H ALL\" releases those in hold",
+		    config);
+	if (kept > 0)
+		add(t,
+		    "%slook at those in corrupt and saved, then \"find "
+		    "%s/corrupt %s/saved -type f -delete\"",
+		    kept < total ? "; " : "", queue, queue);
+}
+
 static void
 work_queue(struct job *job)
 {
 	const bool whole = job->what != CLEANER_COUNT;
+	uint32_t messages[NQUEUES] = {0};
 	size_t i;
 
-	for (i = 0; i < CLEANER_NQUEUES; i++) {
-		job->messages = &job->t->messages[i];
+	for (i = 0; i < NQUEUES; i++) {
+		job->messages = &messages[i];
 		top(job, queues[i]);
 	}
 	job->messages = NULL;
+	if (job->what == CLEANER_COUNT)
+		refuse_mail(job, messages);
+	for (i = 0; job->what == CLEANER_LIST && i < NQUEUES; i++)
+		if (messages[i] > 0)
+			page_add(job->page, "mail %u %s", messages[i],
+			    queues[i]);
 	for (i = 0; whole && i < sizeof(other_dirs) / sizeof(other_dirs[0]);
-	     i++)
+	     i++) {
+		job->sockets = i >=
+		    sizeof(other_dirs) / sizeof(other_dirs[0]) - SOCKET_DIRS;
 		top(job, other_dirs[i]);
+	}
+	job->sockets = false;
 }
 
 static void
@@ -177,7 +257,8 @@ work(struct tally *t, const struct order *order, bool queue, bool data,
 {
 	struct page page = {
 	    .text = t->text, .size = sizeof(t->text), .skip = order->skip};
-	struct job job = {.what = order->what, .t = t, .page = &page};
+	struct job job = {
+	    .what = order->what, .t = t, .page = &page, .paths = paths};
 
 	memset(t, 0, sizeof(*t));
 	job.label = paths[0];
@@ -188,7 +269,7 @@ work(struct tally *t, const struct order *order, bool queue, bool data,
 	if (data && job.what != CLEANER_COUNT &&
 	    path_each(CLEANER_FD_DATA, paths[1], visit, &job, NULL) ==
 		ERR_SYSTEM)
-		unknown(t, ERR_UNTRUSTED, paths[1]);
+		unreadable(t, paths[1]);
 	t->lines = page.lines;
 }
 
@@ -232,7 +313,7 @@ main(int argc, char **argv)
 	struct order order;
 	bool queue, data;
 
-	if (argc != 3 || prctl(PR_SET_DUMPABLE, 0) == -1) {
+	if (argc != 4 || prctl(PR_SET_DUMPABLE, 0) == -1) {
 		(void)dprintf(STDERR_FILENO,
 		    "postmulti-cleaner: fatal: run by postmulti-dirs only\n");
 		return 1;

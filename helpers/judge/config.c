@@ -253,6 +253,17 @@ still_to_go(struct judge *j, const struct seen *s, struct verdict *v,
 	return stopped(j, &s->in, why);
 }
 
+/* A start since then makes the queue anew, and mail may be in it. */
+static bool
+queue_is_back(const struct record *r)
+{
+	char path[PATH_SIZE + 16];
+	struct stat st;
+
+	(void)snprintf(path, sizeof(path), "%s/maildrop", r->queue.path);
+	return r->queue.path[0] != '\0' && lstat(path, &st) == 0;
+}
+
 static enum err
 judge_remove(struct judge *j, struct verdict *v, struct why *why)
 {
@@ -279,7 +290,7 @@ judge_remove(struct judge *j, struct verdict *v, struct why *why)
 	    (e = target_ready(j, why)) != ERR_OK ||
 	    (listed && (e = still_to_go(j, &s, v, why)) != ERR_OK))
 		return e;
-	if (!r->done)
+	if (!r->done || queue_is_back(r))
 		return why_set(why, ERR_STATE,
 		    "%s: its queue is not cleared, run the destroy again",
 		    r->config.path);

@@ -246,6 +246,14 @@ keep_shared(struct judge *j, const char *self, struct record *r,
 	return e;
 }
 
+/* What an interrupted destroy removed, a start may have made again. */
+static void
+made_again(struct where *then, const struct where *now)
+{
+	if (now->ino != 0 && strcmp(then->path, now->path) == 0)
+		*then = *now;
+}
+
 /* A listed instance: the record that destroying it begins with. */
 static enum err
 begin_destroy(struct judge *j, const struct seen *s, struct record *r,
@@ -291,9 +299,11 @@ dirs_of(struct judge *j, const struct seen *s, struct record *r,
 	e = target_record(s->in.dir, &open, why);
 	if (e == ERR_OK && open.action != ACTION_DESTROY)
 		return target_busy(&open, why);
-	if (e == ERR_OK)
+	if (e == ERR_OK) {
+		made_again(&open.queue, &r->queue);
+		made_again(&open.data, &r->data);
 		*r = open;
-	else if (e != ERR_NOTFOUND)
+	} else if (e != ERR_NOTFOUND)
 		return e;
 	return keep_shared(j, s->in.dir, r, why);
 }

@@ -9,6 +9,7 @@
 
 #include <bsd/string.h>
 
+#include "../ours.h"
 #include "../page.h"
 #include "judge.h"
 #include "log.h"
@@ -130,8 +131,7 @@ static bool
 ours_pid(const struct listing *l, const char *name, const struct stat *st)
 {
 	(void)l;
-	(void)name;
-	return S_ISREG(st->st_mode);
+	return S_ISREG(st->st_mode) && ours_pid_file(name);
 }
 
 static const struct entry *
@@ -149,7 +149,9 @@ find_entry(const struct verdict *v, const char *name)
 static bool
 ours_queue(const struct listing *l, const char *name, const struct stat *st)
 {
-	return S_ISDIR(st->st_mode) && find_entry(l->v, name) != NULL;
+	return S_ISDIR(st->st_mode) ?
+	    find_entry(l->v, name) != NULL :
+	    S_ISREG(st->st_mode) && ours_queue_file(name);
 }
 
 static enum err

@@ -1,0 +1,19 @@
+#ifndef POSTMULTI_OURS_H
+#define POSTMULTI_OURS_H
+
+/*
+ * Which files below an instance's directories are the Postfix system's own,
+ * by name: what a destroy removes, and what it leaves alone (postfix(1),
+ * master(8)).
+ */
+
+#include <stdbool.h>
+
+/* In pid/: master(8)'s, and those of its services, TRANSPORT.NAME. */
+bool ours_pid_file(const char *name);
+/* In the queue directory: what "postfix quick-stop" leaves. */
+bool ours_queue_file(const char *name);
+/* In the data directory. */
+bool ours_data_file(const char *name);
+
+#endif
