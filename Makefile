@@ -85,7 +85,7 @@ postmulti-config_OBJS = $(HELPER_OBJS) libcommon/path_read libcommon/edit libcom
 postmulti-dirs_OBJS = $(HELPER_OBJS) helpers/dirs helpers/dirs_make \
 	      helpers/dirs_clear helpers/dirs_tell helpers/dirs_cleaner \
 	      helpers/ours
-postmulti-exec_OBJS = $(HELPER_OBJS) helpers/exec helpers/exec_reset
+postmulti-exec_OBJS = $(HELPER_OBJS) libcommon/path_read helpers/exec helpers/exec_reset
 
 HELPERS     = postmulti-config postmulti-dirs postmulti-exec
 PROGRAMS    = postmulti postmulti-policy postmulti-judge postmulti-cleaner \

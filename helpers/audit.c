@@ -104,8 +104,8 @@ words(const struct actor *a, char *out, size_t size)
 	}
 }
 
-static const char *
-action_of(const struct actor *a)
+const char *
+audit_action(const struct actor *a)
 {
 	uint32_t action =
 	    a->v.command < ACTION_COUNT ? a->v.command : a->v.action;
@@ -132,7 +132,7 @@ write_line(const struct actor *a, bool done, enum err e, const char *detail)
 	    {"loginuid", loginuid},
 	    {"tty", tty},
 	    {"step", op != NULL ? op->name : ""},
-	    {"action", action_of(a)},
+	    {"action", audit_action(a)},
 	    {"instance", v->name},
 	    {"directory", v->config.path},
 	    {"rule", v->rule},
@@ -231,7 +231,7 @@ audit_done(const struct actor *a, enum err e, const struct why *why)
 		return;
 	(void)log_mail(v->syslog_facility, v->syslog_name,
 	    e == ERR_OK ? LOG_INFO : LOG_WARNING,
-	    "%s: %.64s of %s by uid %lu: %s", op->name, action_of(a),
+	    "%s: %.64s of %s by uid %lu: %s", op->name, audit_action(a),
 	    v->name[0] != '\0' ? v->name : v->config.path,
 	    (unsigned long)a->caller->uid, said);
 }

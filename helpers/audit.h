@@ -16,6 +16,9 @@
  * filter: it opens files and a socket. */
 void audit_begin(const struct service *);
 
+/* The action that a step is about, in the policy's words. */
+const char *audit_action(const struct actor *);
+
 /* "decided", before acting.  false: it could not be written. */
 bool audit_decided(const struct actor *);
 

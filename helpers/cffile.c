@@ -38,8 +38,8 @@ cffile_lock(struct actor *a, struct cffile *t, struct why *why)
 	if (t->dir == -1)
 		return ERR_OK;
 	(void)snprintf(label, sizeof(label), "%s.tmp", t->label);
-	e = lock_take(t->dir, "main.cf.tmp", label, &a->deadline, &t->lock,
-	    why);
+	e = lock_take(t->dir, "main.cf.tmp", label, false, &a->deadline,
+	    &t->lock, why);
 	if (e != ERR_OK ||
 	    fstatat(t->dir, "main.cf", &st, AT_SYMLINK_NOFOLLOW) == -1)
 		return e;

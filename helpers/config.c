@@ -62,7 +62,7 @@ confine(struct actor *a, struct why *why)
 	    {.nr = SYS_lseek, .reason = "start over in a locked file"},
 	    {.nr = SYS_flock, .reason = "postconf's locking protocol"},
 	    {.nr = SYS_fsync, .reason = "durability"},
-	    {.nr = SYS_ftruncate, .reason = "a left-over main.cf.tmp"},
+	    {.nr = SYS_ftruncate, .reason = "main.cf.tmp, the lock"},
 	    {.nr = SYS_fchown,
 		.when = {SANDBOX_ARG(1, 0), SANDBOX_ARG(2, 0)},
 		.reason = "a new instance's .cf files"},

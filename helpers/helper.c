@@ -390,16 +390,30 @@ decide_again(struct actor *a, struct why *why)
 	    "command again");
 }
 
+/* For those who wait in vain. */
+static void
+say_holder(int lock, const struct actor *a)
+{
+	const struct verdict *v = &a->v;
+	char line[LOCK_HOLDER];
+	int n =
+	    snprintf(line, sizeof(line), "pid %ld (%s of %s)\n", (long)getpid(),
+		audit_action(a), v->name[0] != '\0' ? v->name : v->config.path);
+
+	(void)!write(lock, line, (size_t)n);
+}
+
 static enum err
 locked(const struct service *h, struct actor *a, struct why *why)
 {
 	enum err e;
 	int lock;
 
-	e = lock_take(a->state, "lock", PATH_STATE "/lock", &a->deadline, &lock,
-	    why);
+	e = lock_take(a->state, "lock", PATH_STATE "/lock", true, &a->deadline,
+	    &lock, why);
 	if (e != ERR_OK)
 		return e;
+	say_holder(lock, a);
 	if (h->lock != NULL)
 		e = h->lock(a, why);
 	if (e == ERR_OK && (e = decide_again(a, why)) == ERR_OK &&
@@ -407,6 +421,8 @@ locked(const struct service *h, struct actor *a, struct why *why)
 		e = h->acts[a->v.op](a, why);
 	if (h->release != NULL)
 		(void)h->release(a, why);
+	/* Nobody's now; the next holder writes over what a killed one left. */
+	(void)!ftruncate(lock, 0);
 	(void)close(lock);
 	return e;
 }

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdbool.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "lock.h"
@@ -34,9 +35,11 @@ lock_left(const struct timespec *deadline)
 }
 
 static enum err
-wait_flock(int fd, const char *label, const struct timespec *deadline,
-    struct why *why)
+wait_flock(int fd, const char *label, bool tells,
+    const struct timespec *deadline, struct why *why)
 {
+	char holder[LOCK_HOLDER] = "";
+	char *line = holder;
 	int left;
 
 	while (flock(fd, LOCK_EX | LOCK_NB) == -1) {
@@ -44,8 +47,10 @@ wait_flock(int fd, const char *label, const struct timespec *deadline,
 			return why_errno(why, "lock %s", label);
 		if ((left = lock_left(deadline)) == 0)
 			return why_set(why, ERR_BUSY,
-			    "%s: locked by another command, try again later",
-			    label);
+			    "%s: locked by %s, try again later", label,
+			    tells && read(fd, holder, sizeof(holder) - 1) > 0 ?
+				strsep(&line, "\n") :
+				"another program");
 		(void)poll(NULL, 0, left < POLL_MS ? left : POLL_MS);
 	}
 	return ERR_OK;
@@ -66,7 +71,7 @@ good(int dirfd, const char *name, int fd)
 }
 
 enum err
-lock_take(int dirfd, const char *name, const char *label,
+lock_take(int dirfd, const char *name, const char *label, bool tells,
     const struct timespec *deadline, int *fdp, struct why *why)
 {
 	struct stat fst, st;
@@ -83,7 +88,8 @@ lock_take(int dirfd, const char *name, const char *label,
 		}
 		if (fd == -1)
 			return why_errno(why, "open %s", label);
-		if ((e = wait_flock(fd, label, deadline, why)) != ERR_OK) {
+		e = wait_flock(fd, label, tells, deadline, why);
+		if (e != ERR_OK) {
 			(void)close(fd);
 			return e;
 		}

@@ -8,6 +8,7 @@
  * between it and us.
  */
 
+#include <stdbool.h>
 #include <time.h>
 
 #include "err.h"
@@ -24,9 +25,11 @@ int lock_left(const struct timespec *deadline);
  * Opens (creating it, 0600) name below dirfd and takes an exclusive flock(2)
  * on it: regular, root's, mode 0600, one link, and still under that name when
  * the lock is held; otherwise it is unlinked and made anew.  ERR_BUSY at the
- * deadline.  Closing *fd unlocks.
+ * deadline, with the file's first line where it tells who holds the lock: up
+ * to LOCK_HOLDER bytes, for the holder to write.  Closing *fd unlocks.
  */
-enum err lock_take(int dirfd, const char *name, const char *label,
+#define LOCK_HOLDER 512
+enum err lock_take(int dirfd, const char *name, const char *label, bool tells,
     const struct timespec *deadline, int *fd, struct why *);
 
 #endif

@@ -140,9 +140,11 @@ test_lock(void **state)
 
 	(void)state;
 	skip_unless_root();
-	assert_int_equal(lock_take(dirfd_, "main.cf.tmp", "x", &now, &a, &why),
+	assert_int_equal(lock_take(dirfd_, "main.cf.tmp", "x", false, &now, &a,
+			     &why),
 	    ERR_OK);
-	assert_int_equal(lock_take(dirfd_, "main.cf.tmp", "x", &now, &b, &why),
+	assert_int_equal(lock_take(dirfd_, "main.cf.tmp", "x", false, &now, &b,
+			     &why),
 	    ERR_BUSY);
 	assert_int_equal(fstat(a, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0600);
@@ -150,14 +152,16 @@ test_lock(void **state)
 	/* Left over with other modes, links, types: never used as it is. */
 	assert_int_equal(fchmodat(dirfd_, "main.cf.tmp", 0644, 0), 0);
 	now = lock_deadline(5);
-	assert_int_equal(lock_take(dirfd_, "main.cf.tmp", "x", &now, &b, &why),
+	assert_int_equal(lock_take(dirfd_, "main.cf.tmp", "x", false, &now, &b,
+			     &why),
 	    ERR_OK);
 	assert_int_equal(fstat(b, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0600);
 	(void)close(b);
 	assert_int_equal(unlinkat(dirfd_, "main.cf.tmp", 0), 0);
 	assert_int_equal(symlinkat("/etc/hostname", dirfd_, "main.cf.tmp"), 0);
-	assert_int_equal(lock_take(dirfd_, "main.cf.tmp", "x", &now, &b, &why),
+	assert_int_equal(lock_take(dirfd_, "main.cf.tmp", "x", false, &now, &b,
+			     &why),
 	    ERR_OK);
 	assert_int_equal(fstatat(dirfd_, "main.cf.tmp", &st,
 			     AT_SYMLINK_NOFOLLOW),
