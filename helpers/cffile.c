@@ -3,12 +3,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "cffile.h"
 #include "lock.h"
 
 static char old[CFFILE_MAX], new[CFFILE_MAX];
+static int locks = -1; /* /proc/locks: open before the filter */
 
 enum err
 cffile_open(struct actor *a, struct cffile *t, const struct where *w,
@@ -25,7 +27,36 @@ cffile_open(struct actor *a, struct cffile *t, const struct where *w,
 			return why_errno(why, "stat %s", t->label);
 		t->st = (struct stat){.st_mode = S_IFREG | 0644};
 	}
+	if (locks == -1)
+		locks = open("/proc/locks", O_RDONLY | O_CLOEXEC);
 	return ERR_OK;
+}
+
+/* Not one of us, for we hold the global lock: the kernel knows its pid.  Two
+ * files of this number, on two file systems, tell nothing. */
+static enum err
+name_editor(const struct cffile *t, const char *label, struct why *why)
+{
+	char *line, *pos = old, who[32] = "";
+	unsigned long ino;
+	struct stat st;
+	unsigned n = 0;
+	size_t len;
+	long pid;
+
+	if (locks == -1 ||
+	    fstatat(t->dir, "main.cf.tmp", &st, AT_SYMLINK_NOFOLLOW) == -1 ||
+	    path_slurp(locks, label, old, sizeof(old), &len, NULL) != ERR_OK)
+		return ERR_BUSY;
+	while ((line = strsep(&pos, "\n")) != NULL)
+		if (sscanf(line, "%*u: FLOCK %*s WRITE %ld %*x:%*x:%lu", &pid,
+			&ino) == 2 &&
+		    ino == st.st_ino && n++ == 0)
+			(void)snprintf(who, sizeof(who), "pid %ld", pid);
+	return why_set(why, ERR_BUSY,
+	    "%s: locked by %s, postconf -e or another editor of main.cf, try "
+	    "again later",
+	    label, n == 1 ? who : "another process");
 }
 
 enum err
@@ -40,6 +71,8 @@ cffile_lock(struct actor *a, struct cffile *t, struct why *why)
 	(void)snprintf(label, sizeof(label), "%s.tmp", t->label);
 	e = lock_take(t->dir, "main.cf.tmp", label, false, &a->deadline,
 	    &t->lock, why);
+	if (e == ERR_BUSY)
+		return name_editor(t, label, why);
 	if (e != ERR_OK ||
 	    fstatat(t->dir, "main.cf", &st, AT_SYMLINK_NOFOLLOW) == -1)
 		return e;
