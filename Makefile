@@ -78,8 +78,10 @@ postmulti-cleaner_OBJS = libcommon/err libcommon/path libcommon/sandbox \
 HELPER_OBJS = libcommon/err libcommon/path libcommon/name $(DROP_OBJS) \
 	      libcommon/proto libcommon/startup libcommon/caller \
 	      libcommon/log libcommon/lock libcommon/record policy/action \
-	      helpers/helper helpers/channel helpers/audit helpers/page
-postmulti-config_OBJS = $(HELPER_OBJS) libcommon/path_read libcommon/edit libcommon/shared \
+	      helpers/helper helpers/channel helpers/audit helpers/page \
+	      helpers/detach
+postmulti-config_OBJS = $(HELPER_OBJS) libcommon/path_read \
+	      libcommon/edit libcommon/shared \
 	      helpers/config \
 	      helpers/cffile
 postmulti-dirs_OBJS = $(HELPER_OBJS) helpers/dirs helpers/dirs_make \

@@ -4,11 +4,10 @@
 #include <sys/syscall.h>
 #include <fcntl.h>
 #include <linux/keyctl.h>
-#include <sched.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
+#include "detach.h"
 #include "exec.h"
 
 #ifndef PR_SET_MEMORY_MERGE
@@ -79,14 +78,7 @@ put(const char *path, const char *value)
 void
 exec_reset_state(void)
 {
-	static const struct sched_param other;
-	cpu_set_t all;
-
-	(void)setpriority(PRIO_PROCESS, 0, 0);
-	(void)sched_setscheduler(0, SCHED_OTHER, &other);
-	memset(&all, 0xff, sizeof(all));
-	(void)sched_setaffinity(0, sizeof(all), &all);
-	(void)syscall(SYS_ioprio_set, 1, 0, 0);
+	detach_schedule(0);
 	(void)personality(PER_LINUX);
 	(void)prctl(PR_SET_TIMERSLACK, 50000, 0, 0, 0);
 	(void)prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0);

@@ -11,6 +11,7 @@
 
 #include "audit.h"
 #include "channel.h"
+#include "detach.h"
 #include "helper.h"
 #include "lock.h"
 #include "log.h"
@@ -263,7 +264,7 @@ start_judge(const struct service *h, struct actor *a, struct why *why)
 
 	if (pipe2(up, O_CLOEXEC) == -1 || pipe2(down, O_CLOEXEC) == -1)
 		return why_errno(why, "pipe");
-	switch (fork()) {
+	switch (a->judge_pid = fork()) {
 	case -1: return why_errno(why, "fork");
 	case 0: exec_judge(h, c->root ? 1 : 0, down[0], up[1]);
 	}
@@ -308,6 +309,22 @@ send_reply(struct actor *a, enum err e, const struct why *why)
 }
 
 /* --- the actor ----------------------------------------------------------- */
+
+/* Nor by the CPU's share or the cgroup that the caller gave us.  What exec
+ * starts stays in that cgroup. */
+static void
+detach(const struct actor *a)
+{
+	const pid_t both[] = {getpid(), a->judge_pid};
+	size_t i;
+
+	/* Else a wait of 10 ms under a lock is as long as it pleases. */
+	(void)prctl(PR_SET_TIMERSLACK, 50000, 0, 0, 0);
+	for (i = 0; i < 2; i++) {
+		detach_schedule(both[i]);
+		detach_cgroup(both[i]);
+	}
+}
 
 /*
  * From here on nobody's terminal or signal ends or stops a step half-way, and
@@ -442,6 +459,8 @@ serve(const struct service *h, struct actor *a, struct why *why)
 	if ((e = lookup_ids(a, why)) != ERR_OK ||
 	    (e = become_root(a, why)) != ERR_OK)
 		return e;
+	if (h->locks && !a->caller->root)
+		detach(a);
 	if (h->acts[a->v.op] == NULL)
 		return why_set(why, ERR_BUG, "a verdict on another's step");
 	a->acting = true;

@@ -25,6 +25,7 @@ struct actor {
 	const struct caller *caller;
 	char **argv;
 	struct channel judge;
+	pid_t judge_pid;
 	struct verdict v;
 	char list[LIST_MAX], alt[LIST_MAX];
 	struct reply reply;

@@ -1,0 +1,18 @@
+#ifndef POSTMULTI_DETACH_H
+#define POSTMULTI_DETACH_H
+
+/*
+ * Before a lock is taken: what its caller can slow down or stop, other than
+ * by signals, which uid 0 is safe from.
+ */
+
+#include <sys/types.h>
+
+/* An ordinary place on the CPU, whatever the caller's; 0: this process. */
+void detach_schedule(pid_t);
+
+/* Out of a cgroup that was delegated to the caller, who can freeze it: to the
+ * root of the hierarchy, where that may be written. */
+void detach_cgroup(pid_t);
+
+#endif
