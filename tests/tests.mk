@@ -10,6 +10,9 @@ TOOLS   = $(patsubst tests/tools/%.c,$(O)/tests/%,$(filter-out \
 	  $(O)/tests/nosleep.so
 UNITS   = $(patsubst tests/unit/%.c,$(O)/tests/%,$(wildcard tests/unit/*.c))
 
+# What crashwalk is made of besides.
+CRASH_OBJS = $(patsubst %.c,$(O)/%.o,$(wildcard tests/crash/*.c))
+
 tools: $(TOOLS)
 units: $(UNITS)
 .SECONDARY: $(UNITS:%=%.o) $(TOOLS:%=%.o)
@@ -34,6 +37,7 @@ $(O)/tests/%.so: tests/tools/%.c
 	$(SAY) "  CC   $@"
 	$(QUIET)$(CC) -D_GNU_SOURCE -std=gnu11 -O2 -Wall -Wextra -fPIC -shared -o $@ $<
 
+$(O)/tests/crashwalk: $(CRASH_OBJS)
 $(O)/tests/test_%: $(O)/tests/test_%.o $(TESTLIB)
 	$(SAY) "  LINK $@"
 	$(QUIET)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
@@ -94,8 +98,8 @@ check-long: ## what check does shorter: no-sleep proved harmless, 5,000 files
 
 # --- make lint -----------------------------------------------------------------
 
-SOURCES = $(wildcard bin/*.[ch] helpers/*.[ch] helpers/judge/*.[ch] helpers/cleaner/*.c libcommon/*.[ch] policy/*.[ch] \
-	      tests/tools/*.[ch] tests/unit/*.[ch] \
+SOURCES = $(wildcard bin/*.[ch] helpers/*.[ch] helpers/*/*.[ch] libcommon/*.[ch] policy/*.[ch] \
+	      tests/tools/*.[ch] tests/unit/*.[ch] tests/crash/*.[ch] \
 	      tests/fuzz/*.c)
 SCRIPTS = .ci/run helpers/install helpers/uninstall tests/deps tests/demo tests/run tests/lines \
 	      tests/include-direction tests/hardened \
