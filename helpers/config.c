@@ -141,6 +141,19 @@ the_instance(void)
 	return instance.dir != -1 ? &instance : &primary;
 }
 
+/*
+ * What is renamed last ends the step, and once it is done the same command
+ * finds nothing to do: the other's lock file goes before.
+ */
+static void
+unlock_other(const struct cffile *last)
+{
+	if (last == &instance)
+		cffile_unlock(&primary);
+	else
+		cffile_unlock(&instance);
+}
+
 static enum err
 act_init(struct actor *a, struct why *why)
 {
@@ -166,6 +179,7 @@ act_enable(struct actor *a, struct why *why)
 	const struct edit edit = {
 	    "multi_instance_enable", a->v.op == OP_ENABLE ? "yes" : "no"};
 
+	unlock_other(the_instance());
 	return cffile_edit(the_instance(), &edit, 1, why);
 }
 
@@ -206,6 +220,8 @@ act_assign(struct actor *a, struct why *why)
 
 	if ((e = name_edits(&a->v, edits, &n, why)) != ERR_OK)
 		return e;
+	if (a->v.op == OP_ASSIGN)
+		unlock_other(the_instance());
 	return cffile_edit(the_instance(), edits, n, why);
 }
 
@@ -221,6 +237,7 @@ edit_lists(struct actor *a, struct why *why)
 	if (a->v.set_alt)
 		edits[n++] =
 		    (struct edit){"alternate_config_directories", a->alt};
+	unlock_other(&primary);
 	return cffile_edit(&primary, edits, n, why);
 }
 
