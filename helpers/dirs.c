@@ -87,8 +87,8 @@ confine(struct actor *a, struct why *why)
 	    {.nr = SYS_getdents64, .reason = "pid files; recursive repair"},
 	    {.nr = SYS_lseek, .reason = "a directory from its start"},
 	    {.nr = SYS_mkdirat,
-		.when = {SANDBOX_BITS(2, ~0700u)},
-		.reason = "directories, private until they are right"},
+		.when = {SANDBOX_BITS(2, ~0755u)},
+		.reason = "directories, mail_owner's private at first"},
 	    {.nr = SYS_fchmod,
 		.when = {SANDBOX_BITS(1, ~0777u)},
 		.reason = "modes, never set-id"},
@@ -175,6 +175,7 @@ prepare(struct actor *a, struct why *why)
 	enum err e = ERR_OK;
 	size_t i;
 
+	(void)umask(022); /* every mode is given in full */
 	for (i = 0; i < BASE_COUNT && e == ERR_OK; i++) {
 		dirs.spots[i] = (struct spot){.w = bases[i], .anchor = -1};
 		if (needs[v->op][i])
