@@ -454,10 +454,13 @@ judge_register(struct judge *j, struct verdict *v, struct why *why)
 		(void)strlcpy(v->new_group,
 		    v->record.group[0] != '\0' ? v->record.group : "-",
 		    sizeof(v->new_group));
-	return set_lists(j,
-	    site_list_with(j->list, v->config.path, append ? NULL : before,
-		j->new_list, sizeof(j->new_list)),
-	    v->config.path, false, v, why);
+	/* Resumed, it is on the list: where it was asked to be. */
+	if (site_list_has(j->list, v->config.path))
+		(void)strlcpy(j->new_list, j->list, sizeof(j->new_list));
+	else
+		e = site_list_with(j->list, v->config.path,
+		    append ? NULL : before, j->new_list, sizeof(j->new_list));
+	return set_lists(j, e, v->config.path, false, v, why);
 }
 
 /* --- tidy ---------------------------------------------------------------- */
