@@ -138,6 +138,8 @@ keep_attributes(const struct cffile *t, struct why *why)
 	size_t i;
 	int fd = path_open_at(t->dir, "main.cf", O_RDONLY, 0);
 
+	if (fd == -1 && errno != ENOENT)
+		return why_errno(why, "open %s", t->label);
 	for (i = 0; fd != -1 && i < 2 && e == ERR_OK; i++) {
 		n = fgetxattr(fd, names[i], value, sizeof(value));
 		if (n > 0 &&
