@@ -32,6 +32,8 @@ struct proc {
 	bool counting; /* start-up is over */
 	bool arming;   /* is in the call that ends it */
 	bool failing;  /* is in a call that is to fail */
+	bool looks;    /* its last call was only a look */
+	bool locks;    /* it has locked something */
 	unsigned children, calls;
 	struct user_regs_struct regs;
 };
@@ -80,10 +82,20 @@ static const struct {
     {SYS_read, "read", CALL_READ, -1, -1, 0},
     {SYS_getdents64, "getdents64", CALL_READ, -1, -1, 0},
     /* Named only. */
-    {SYS_close, "close", CALL_OTHER, -1, -1, -1},
-    {SYS_newfstatat, "newfstatat", CALL_OTHER, 0, 1, -1},
-    {SYS_fstat, "fstat", CALL_OTHER, -1, -1, 0},
-    {SYS_lseek, "lseek", CALL_OTHER, -1, -1, 0},
+    {SYS_close, "close", CALL_OTHER, -1, -1, 0},
+    {SYS_newfstatat, "newfstatat", CALL_LOOK, 0, 1, -1},
+    {SYS_fstat, "fstat", CALL_LOOK, -1, -1, 0},
+    {SYS_readlinkat, "readlinkat", CALL_LOOK, 0, 1, -1},
+    {SYS_fgetxattr, "fgetxattr", CALL_LOOK, -1, -1, 0},
+    {SYS_lseek, "lseek", CALL_LOOK, -1, -1, 0},
+    {SYS_getpid, "getpid", CALL_LOOK, -1, -1, -1},
+    {SYS_getuid, "getuid", CALL_LOOK, -1, -1, -1},
+    {SYS_getresuid, "getresuid", CALL_LOOK, -1, -1, -1},
+    {SYS_brk, "brk", CALL_LOOK, -1, -1, -1},
+    {SYS_mmap, "mmap", CALL_LOOK, -1, -1, -1},
+    {SYS_munmap, "munmap", CALL_LOOK, -1, -1, -1},
+    {SYS_mremap, "mremap", CALL_LOOK, -1, -1, -1},
+    {SYS_fcntl, "fcntl", CALL_LOOK, -1, -1, 0},
     {SYS_poll, "poll", CALL_OTHER, -1, -1, -1},
     {SYS_vfork, "vfork", CALL_OTHER, -1, -1, -1},
     {SYS_clone, "clone", CALL_OTHER, -1, -1, -1},
@@ -104,8 +116,7 @@ find_call(unsigned long long nr)
 	return -1;
 }
 
-static bool
-changes_files(enum call_class class)
+static bool changes_files(enum call_class class)
 {
 	return class >= CALL_CREATE && class <= CALL_CHANGE;
 }
@@ -123,6 +134,11 @@ peek_string(pid_t pid, unsigned long long at, char *buf, size_t size)
 {
 	size_t i;
 
+	/* At once, if there is so much after it. */
+	if (peek(pid, at, buf, size)) {
+		buf[size - 1] = '\0';
+		return;
+	}
 	for (i = 0; i + 1 < size; i++)
 		if (!peek(pid, at + i, buf + i, 1) || buf[i] == '\0')
 			break;
@@ -186,6 +202,25 @@ describe(const struct proc *p, int i, const struct ptrace_syscall_info *info,
 	(void)snprintf(c->text, sizeof(c->text), "%s %s %s%s%s", p->program,
 	    table[i].name, dir, dir[0] != '\0' && path[0] != '\0' ? "/" : "",
 	    path);
+}
+
+/*
+ * A look: nothing that it does can be seen from outside of the process.  To be
+ * killed at it or at the call that follows is all the same to everybody else.
+ */
+static bool
+only_looks(const struct proc *p, int i, const struct ptrace_syscall_info *info,
+    enum call_class class)
+{
+	char name[64];
+
+	if (class == CALL_LOOK || class == CALL_OPEN)
+		return true;
+	if (i == -1 || p->locks ||
+	    (class != CALL_READ && table[i].nr != SYS_close))
+		return false;
+	name_fd(p->pid, (int)info->entry.args[0], name, sizeof(name));
+	return name[0] == '/';
 }
 
 /* --- processes ----------------------------------------------------------- */
@@ -334,6 +369,7 @@ enters(struct proc *p, const struct ptrace_syscall_info *info)
 {
 	int i = find_call(info->entry.nr);
 	struct call c = {.nth = 0};
+	bool looked;
 
 	if (!p->counting && ends_start(p, info))
 		p->arming = true;
@@ -342,15 +378,23 @@ enters(struct proc *p, const struct ptrace_syscall_info *info)
 	c.class = class_of(p, i, info->entry.args);
 	if (!p->counting && !changes_files(c.class))
 		return;
+	result->all++;
+	looked = p->looks;
+	p->looks = only_looks(p, i, info, c.class);
+	p->locks |= c.class == CALL_LOCK;
+	if (!plan->looks && looked && p->looks)
+		return;
 	counter++;
 	c.nth = ++p->calls;
 	(void)strcpy(c.who, p->who);
 	if (plan->what == TRACE_COUNT) {
 		describe(p, i, info, &c);
 		keep(&c);
+		if (plan->watch != NULL)
+			plan->watch(&c);
 	} else if (plan->k != 0 ?
-		    plan->k == counter :
-		    plan->at.nth == c.nth && strcmp(plan->at.who, p->who) == 0) {
+		plan->k == counter :
+		plan->at.nth == c.nth && strcmp(plan->at.who, p->who) == 0) {
 		describe(p, i, info, &c);
 		reached(p, &c);
 	}
@@ -462,7 +506,8 @@ child(const struct passwd *pw, char *const argv[], int out, int err)
 
 	/* While we are root: whose tracing it is decides about set-uid. */
 	if (plan->what != TRACE_NOT &&
-	    (ptrace(PTRACE_TRACEME, 0, NULL, NULL) == -1 || raise(SIGSTOP) != 0))
+	    (ptrace(PTRACE_TRACEME, 0, NULL, NULL) == -1 ||
+		raise(SIGSTOP) != 0))
 		error(126, errno, "PTRACE_TRACEME");
 	if (dup2(null, 0) == -1 || dup2(out, 1) == -1 || dup2(err, 2) == -1 ||
 	    close_range(3, ~0U, 0) == -1 || chdir("/") == -1)

@@ -11,6 +11,9 @@
  * judge and cleaner, and whatever else is named postmulti-*, once a seccomp
  * filter is loaded; what they fork begins where they are.  Calls that change
  * files count even before.  In other programs nothing counts.
+ *
+ * Of calls in a row by which a process only looks (opens for reading, reads a
+ * file, asks for its status ...) the first counts, unless looks is set.
  */
 
 #include <sys/types.h>
@@ -19,9 +22,10 @@
 
 enum call_class {
 	CALL_OTHER,
+	CALL_LOOK,
 	CALL_WRITE,
 	CALL_SEND,
-	CALL_OPEN,	  /* of what exists, for reading */
+	CALL_OPEN,   /* of what exists, for reading */
 	CALL_CREATE, /* any other open */
 	CALL_MKDIR,
 	CALL_RENAME,
@@ -43,11 +47,11 @@ struct call {
 };
 
 enum trace_what {
-	TRACE_NOT,	 /* not traced at all */
+	TRACE_NOT, /* not traced at all */
 	TRACE_COUNT,
-	TRACE_KILL_ONE,	 /* the process that makes the call */
+	TRACE_KILL_ONE,  /* the process that makes the call */
 	TRACE_KILL_TREE, /* all of them */
-	TRACE_FAIL,	 /* the call returns -error and does nothing */
+	TRACE_FAIL,      /* the call returns -error and does nothing */
 };
 
 /* At the k-th call, counted from 1; or, k being 0, at the call that at says,
@@ -57,14 +61,18 @@ struct trace {
 	unsigned k;
 	struct call at;
 	int error;
+	bool looks; /* all of them count */
+	/* TRACE_COUNT: called at each call, while nobody goes on. */
+	void (*watch)(const struct call *);
 	unsigned seconds; /* then everything is killed: 0 for 20 */
 };
 
 struct result {
 	int status; /* of the command: exit status, 128 + signal */
 	bool hung;
-	bool reached;	  /* the call was made */
+	bool reached;     /* the call was made */
 	struct call call; /* it */
+	unsigned all;     /* calls after start-up, looks included */
 	struct call *calls;
 	size_t ncalls, room;
 	char out[8192], err[8192]; /* what was printed, cut */

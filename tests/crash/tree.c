@@ -45,9 +45,9 @@ read_data(struct node *n, off_t size)
 		got = read(fd, n->data, (size_t)size);
 		(void)close(fd);
 	}
-	if (got != size)
+	if (got == -1)
 		error(1, errno, "read %s", n->path);
-	n->len = (size_t)size;
+	n->len = (size_t)got;
 }
 
 static bool
@@ -76,7 +76,7 @@ read_dir(struct tree *t, const char *dir, bool all)
 		(void)snprintf(path, sizeof(path), "%s/%s", dir,
 		    names[i]->d_name);
 		if (lstat(path, &st) == -1)
-			error(1, errno, "stat %s", path);
+			continue; /* somebody goes on meanwhile */
 		n = add(t, path);
 		n->mode = st.st_mode;
 		n->uid = st.st_uid;
@@ -150,7 +150,7 @@ tree_compare(const struct tree *a, const struct tree *b, tree_fn *fn, void *ctx)
 
 	while (i < a->n || k < b->n) {
 		order = i == a->n ? 1 :
-		    k == b->n	  ? -1 :
+		    k == b->n     ? -1 :
 				    strcmp(a->v[i].path, b->v[k].path);
 		x = order <= 0 ? &a->v[i++] : NULL;
 		y = order >= 0 ? &b->v[k++] : NULL;
