@@ -41,7 +41,9 @@ set_command_directory(const struct host *h)
 		(void)strlcpy(dir, h->site.command_directory, sizeof(dir));
 	set("command_directory", dir);
 	if (asprintf(&path, "%s:%s", dir,
-		old != NULL ? old : "/bin:/usr/bin:/sbin:/usr/sbin") == -1)
+		old != NULL && *old != '\0' ?
+		    old :
+		    "/bin:/usr/bin:/sbin:/usr/sbin") == -1)
 		msg_fatal("out of memory");
 	set("PATH", path);
 	free(path);
