@@ -1,5 +1,5 @@
 #!/bin/bash
-# Killed at any system call, a command leaves everything as it was or as it
+# Killed at any system call, a command of root's leaves everything as it was or as it
 # becomes, touches nobody else's, and finishes when it is run again.
 
 # shellcheck source=tests/host/lib.sh
@@ -9,5 +9,5 @@ in_host "$0" "$@"
 . tests/host/crash.sh
 
 crash_host
-crash_walks kill "killed at every call, alone and with all others"
+crash_walks kill "killed at every call, alone and with all others" root
 finish

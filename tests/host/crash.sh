@@ -99,10 +99,12 @@ CRASH_WALKS=(init:root create:root create:alice deep:root import:root
 	enable:alice disable:root disable:alice deport:root deport:alice
 	destroy:root destroy:alice)
 
-crash_walks() { # kill|fail TITLE
-	local walk action user points=0 calls=0 trees=0 n
+crash_walks() { # kill|fail TITLE USER
+	local walk action user points=0 calls=0 trees=0 commands=0 n
 	for walk in "${CRASH_WALKS[@]}"; do
 		action=${walk%:*} user=${walk#*:}
+		[ "$user" = "$3" ] || continue
+		commands=$((commands + 1))
 		: >/tmp/walk.sum
 		check "$2: $action as $user" crash_walk "$1" "$action" "$user"
 		[ -z "${VERBOSE:-}" ] || sed "s/^/# $action as $user: /" /tmp/walk.sum
@@ -110,5 +112,5 @@ crash_walks() { # kill|fail TITLE
 		calls=$((calls + ${n[0]:-0})) points=$((points + ${n[1]:-0}))
 		trees=$((trees + ${n[2]:-0}))
 	done
-	echo "#: $1: $points points in $calls calls of ${#CRASH_WALKS[@]} commands, $trees different trees left, from each the command run again"
+	echo "#: $1: $points points in $calls calls of $commands commands, $trees different trees left, from each the command run again"
 }
