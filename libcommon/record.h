@@ -51,8 +51,9 @@ enum err record_read(int dirfd, const char *config, struct record *,
     struct why *);
 
 /*
- * Calls each(ctx, record) for every readable record; a non-zero return ends
- * it and is returned.  0 when all were seen.
+ * Calls each(ctx, record) for every readable record; a positive return ends
+ * it and is returned.  0 when all were seen, -1 when the directory could not
+ * be read to its end.
  */
 int record_each(int dirfd, int (*each)(void *, const struct record *),
     void *ctx);

@@ -164,6 +164,7 @@ record_each(int dirfd, int (*fn)(void *, const struct record *), void *ctx)
 {
 	struct each each = {fn, ctx, 0};
 
-	(void)path_each(dirfd, RECORD_DIR, each_file, &each, NULL);
+	if (path_each(dirfd, RECORD_DIR, each_file, &each, NULL) == ERR_SYSTEM)
+		return -1;
 	return each.stop;
 }

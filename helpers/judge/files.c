@@ -161,7 +161,9 @@ files_read(struct judge *j, struct verdict *v, struct why *why)
 	dir = path_open_at(meta, "postfix-files.d", O_RDONLY | O_DIRECTORY, 0);
 	(void)close(meta);
 	if (dir == -1)
-		return e;
+		return e != ERR_OK || errno == ENOENT ?
+		    e :
+		    why_errno(why, "open postfix-files.d");
 	if (e == ERR_OK && trusted)
 		e = fstat(dir, &st) == -1 ?
 		    why_errno(why, "stat postfix-files.d") :

@@ -194,6 +194,7 @@ fresh_unique(struct judge *j, const char *self, const char *name,
 {
 	struct unique u = {j, self, name, r, why, ERR_OK, false};
 	struct seen primary = {.in = j->site.primary};
+	enum err e;
 	int dir;
 
 	/* Root's create may name one, and so may an import or a destroy. */
@@ -203,9 +204,12 @@ fresh_unique(struct judge *j, const char *self, const char *name,
 		(void)target_each(j, collide, &u);
 	if (u.err == ERR_OK)
 		collide_alternates(&u);
-	if (u.err == ERR_OK && record_open_existing(&dir, NULL) == ERR_OK) {
-		(void)record_each(dir, collide_record, &u);
-		(void)close(dir);
-	}
+	if (u.err != ERR_OK)
+		return u.err;
+	if ((e = record_open_existing(&dir, why)) != ERR_OK)
+		return e == ERR_NOTFOUND ? ERR_OK : e;
+	if (record_each(dir, collide_record, &u) == -1)
+		u.err = why_errno(why, "list %s", RECORD_DIR);
+	(void)close(dir);
 	return u.err;
 }

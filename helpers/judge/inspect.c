@@ -101,10 +101,13 @@ inspect_records(struct judge *j, struct verdict *v, struct why *why)
 		return ERR_OK;
 	if (e != ERR_OK)
 		return e;
-	(void)record_each(dir, each_record, &all);
+	if (record_each(dir, each_record, &all) == -1)
+		e = why_errno(why, "list %s", RECORD_DIR);
 	if (j->caller->root)
 		record_each_damaged(dir, each_broken, &all);
 	(void)close(dir);
+	if (e != ERR_OK)
+		return e;
 	return end(j, v);
 }
 

@@ -1,3 +1,4 @@
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -105,12 +106,19 @@ count_prefix(void *ctx, const char *prefix)
 {
 	struct limit_ctx *l = ctx;
 	struct count c = {l->j, prefix, l->self, 0};
-	int dir;
+	enum err e;
+	int dir, seen;
 
 	(void)target_each(l->j, count_instance, &c);
-	if (record_open_existing(&dir, NULL) == ERR_OK) {
-		(void)record_each(dir, count_record, &c);
+	/* What can't be counted is too many. */
+	e = record_open_existing(&dir, NULL);
+	if (e != ERR_OK && e != ERR_NOTFOUND)
+		return SIZE_MAX;
+	if (e == ERR_OK) {
+		seen = record_each(dir, count_record, &c);
 		(void)close(dir);
+		if (seen == -1)
+			return SIZE_MAX;
 	}
 	return c.n + has_prefix(l->name, prefix);
 }

@@ -247,7 +247,7 @@ target_record_of(const struct selector *sel, struct record *r, struct why *why)
 		return e;
 	found = record_each(dir, match_record, &q);
 	(void)close(dir);
-	return found ?
+	return found > 0 ?
 	    ERR_OK :
 	    why_set(why, ERR_NOTFOUND, "nothing was begun on that instance");
 }
