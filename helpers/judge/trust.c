@@ -50,7 +50,7 @@ check_entry(void *ctx, int dirfd, const char *name)
 	if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
 		return why_set(w->why, ERR_UNTRUSTED,
 		    "%s: neither a regular file nor a directory", label);
-	if (S_ISREG(st.st_mode) && st.st_nlink != 1)
+	if (S_ISREG(st.st_mode) && st.st_nlink > 1)
 		return why_set(w->why, ERR_UNTRUSTED,
 		    "%s: has more than one name (hard links)", label);
 	if ((e = path_check_owner(&st, label, w->why)) != ERR_OK ||
