@@ -1,0 +1,444 @@
+#!/bin/bash
+# Many at once: nobody's change is lost, and whoever comes too late is told
+# why.  The first four are the races that Postfix's own postmulti loses.  Each
+# is run by root and by a delegate.
+
+# shellcheck source=tests/host/lib.sh
+. "$(dirname "$0")/../host/lib.sh"
+in_host "$0" "$@"
+
+ROUNDS=20
+P=postfix-alice-
+WHO=root
+
+# --- many at once --------------------------------------------------------------
+
+pids=() names=()
+
+begin() {
+	pids=() names=()
+	rm -f /tmp/out.* /tmp/times.*
+}
+
+# What it says is in /tmp/out.NAME, when it ran in /tmp/times.NAME.
+start() { # NAME ARGUMENT...
+	local name=$1
+	shift
+	names+=("$name")
+	{
+		began=$EPOCHREALTIME
+		as $WHO "$POSTMULTI" --lock-timeout=60 "$@" \
+			>"/tmp/out.$name" 2>&1 </dev/null
+		status=$?
+		echo "$name $began $EPOCHREALTIME" >"/tmp/times.$name"
+		exit $status
+	} &
+	pids+=($!)
+}
+
+won=() lost=()
+
+# Everybody else says why, in one line.
+settle() {
+	local i
+	won=() lost=()
+	for i in "${!pids[@]}"; do
+		if wait "${pids[i]}"; then
+			won+=("${names[i]}")
+		else
+			is "status of ${names[i]}" $? 1
+			is "fatal: lines of ${names[i]}" \
+				"$(grep -c fatal: "/tmp/out.${names[i]}")" 1
+			[ "$(grep -vc 'warning: .*finishing what was' \
+				"/tmp/out.${names[i]}")" = 1 ] ||
+				fail "${names[i]}: $(cat "/tmp/out.${names[i]}")"
+			lost+=("${names[i]}")
+		fi
+	done
+}
+
+all_won() {
+	settle
+	[ ${#lost[@]} = 0 ] ||
+		fail "lost: ${lost[*]}: $(cat "/tmp/out.${lost[0]}")"
+	[ ${#won[@]} -gt 0 ] || fail "nobody ran"
+}
+
+made() { # NAME...
+	local name
+	for name; do
+		works $WHO "$POSTMULTI" -I "$name" -e create
+	done
+}
+
+# --- what is there afterwards ---------------------------------------------------
+
+LIST=
+
+# The line in main.cf as it stands: single blanks, nothing twice.
+read_list() {
+	LIST=$(sed -n 's/^multi_instance_directories = //p' \
+		/etc/postfix/main.cf)
+	[ "$(grep -c '^multi_instance_directories' /etc/postfix/main.cf)" -le 1 ] ||
+		fail "several lists"
+	[[ ! $LIST =~ \ \ |,|\ $ ]] || fail "not single blanks: '$LIST'"
+	LIST=$(tr ' ' '\n' <<<"$LIST" | sed '/^$/d')
+	[ -z "$(sort <<<"$LIST" | uniq -d)" ] || fail "listed twice: $LIST"
+}
+
+# The list, the directories, and what -l says are these and no others.
+exactly() { # NAME...
+	local name place
+	read_list
+	is "the list" "$(sort <<<"$LIST")" \
+		"$(printf '/etc/%s\n' "$@" | sort)"
+	for place in /etc /var/spool /var/lib; do
+		is "what is in $place" "$(find $place -maxdepth 1 \
+			-name 'postfix-*' -printf '%f\n' | sort)" \
+			"$(printf '%s\n' "$@" | sort)"
+	done
+	for name; do
+		tree "$name"
+	done
+	is "records" "$(find /var/lib/postmulti/records -type f | wc -l)" 0
+	is "main.cf.tmp left" "$(find /etc/postfix* -name '*.tmp')" ""
+	works root "$POSTMULTI" -l
+	is "lines of -l" "$(wc -l <<<"$OUT")" $(($# + 1))
+}
+
+# As that of one which was made alone, but for the name.
+tree() { # NAME
+	local at
+	for at in /etc /var/spool /var/lib; do
+		find "$at/$1" ! -name master.pid -printf '%P %y %u:%g %m\n'
+	done | sort >/tmp/tree
+	[ -s /tmp/model ] || cp /tmp/tree /tmp/model
+	same "the tree of $1" /tmp/model /tmp/tree
+	is "main.cf of $1" "$(sed -n 's/^queue_directory = //p' \
+		"/etc/$1/main.cf")" "/var/spool/$1"
+	is "master.cf of $1" "$(cmp /etc/postfix/master.cf.proto \
+		"/etc/$1/master.cf" 2>&1)" ""
+}
+
+model() {
+	fresh
+	rm -f /tmp/model
+	made postfix-alice-model
+	tree postfix-alice-model
+	[ "$(wc -l </tmp/model)" -gt 15 ] || fail "no model: $(cat /tmp/model)"
+}
+
+rounds() { # FUNCTION ARGUMENT...
+	local i
+	for ((i = 0; i < ROUNDS; i++)); do
+		fresh
+		begin
+		"$@" || fail "round $i"
+	done
+}
+
+# --- the original's four ---------------------------------------------------------
+
+creates() {
+	local n
+	for n in {1..20}; do
+		start $P$n -I $P$n -e create
+	done
+	all_won
+	exactly "${names[@]}"
+}
+
+# Each of the ten sets the primary's group: the last one's stands.
+creates_and_assigns() {
+	local n group
+	for n in {1..10}; do
+		[ "$n" = 10 ] || start $P$n -I $P$n -e create
+		start "assign-$n" -i - -G "group$n" -e assign
+	done
+	all_won
+	exactly ${P}{1..9}
+	group=$(postconf -h multi_instance_group)
+	[[ $group =~ ^group([1-9]|10)$ ]] || fail "the primary's group: $group"
+}
+
+one_name() {
+	local n
+	made ${P}{1..5}
+	age
+	for n in {1..5}; do
+		start $P$n -i $P$n -I ${P}same -e assign
+	done
+	settle
+	is "winners" "${#won[@]}" 1
+	for n in "${lost[@]}"; do
+		grep -q "${P}same" "/tmp/out.$n" || fail "$(cat "/tmp/out.$n")"
+	done
+	is "who has the name" "$(grep -l "^multi_instance_name = ${P}same$" \
+		/etc/$P*/main.cf)" "/etc/${won[0]}/main.cf"
+	exactly ${P}{1..5}
+}
+
+destroys_and_creates() {
+	local n
+	made ${P}{1..5}
+	for n in {1..5}; do
+		start $P$n -i $P$n -e destroy
+		start $P$((n + 5)) -I $P$((n + 5)) -e create
+	done
+	all_won
+	exactly ${P}{6..10}
+}
+
+# --- more of them -----------------------------------------------------------------
+
+# Whoever had ended before another began stands before it.
+serial() {
+	read_list
+	cat /tmp/times.* >/tmp/times
+	sed 's|^/etc/||' <<<"$LIST" | perl -e '
+		open my $t, "<", "/tmp/times" or die;
+		my (%b, %e);
+		while (<$t>) { my ($n, $b, $e) = split; $b{$n} = $b; $e{$n} = $e }
+		chomp(my @list = <STDIN>);
+		my ($pairs, $wrong) = (0, 0);
+		for my $i (0 .. $#list) {
+			for my $j ($i + 1 .. $#list) {
+				my ($x, $y) = @list[$i, $j];
+				$pairs++ if $e{$x} < $b{$y};
+				$wrong++ if $e{$y} < $b{$x};
+			}
+		}
+		die "$wrong pairs out of order\n" if $wrong;
+		print "$pairs\n";' || fail "not a serialisation"
+}
+
+fifty() {
+	local n
+	fresh
+	begin
+	for n in {1..50}; do
+		start $P$n -I $P$n -e create
+	done
+	all_won
+	exactly "${names[@]}"
+	serial >/tmp/pairs || exit 1
+}
+
+# Ten at a time, each five, one after the other: at least a hundred pairs have
+# an order.
+lanes() {
+	local lane n lanes=()
+	fresh
+	begin
+	for lane in {1..10}; do
+		(
+			for n in {1..5}; do
+				start $P$lane.$n -I $P$lane.$n -e create
+				wait "${pids[-1]}" || exit 1
+			done
+		) &
+		lanes+=($!)
+	done
+	for lane in "${lanes[@]}"; do
+		wait "$lane" || fail "a create failed: $(cat /tmp/out.*)"
+	done
+	exactly ${P}{1..10}.{1..5}
+	serial >/tmp/pairs || exit 1
+	[ "$(cat /tmp/pairs)" -ge 100 ] || fail "only $(cat /tmp/pairs) pairs"
+}
+
+# The one who wins may have finished before another looks: then the others
+# are told that the name is taken; all the same nobody else may think he made
+# it.
+same_name() {
+	local n
+	for n in {1..20}; do
+		start "try-$n" -I ${P}one -e create
+	done
+	settle
+	is "winners" "${#won[@]}" 1
+	is "losers" "${#lost[@]}" 19
+	exactly ${P}one
+}
+
+create_against_destroy() {
+	local n
+	made ${P}one
+	for n in {1..4}; do
+		start "create-$n" -I ${P}one -e create
+		start "destroy-$n" -i ${P}one -e destroy
+	done
+	settle
+	[ ${#won[@]} -gt 0 ] || fail "nobody won: $(cat /tmp/out.*)"
+	# A step in between was another's: the same command again finishes it.
+	if [ -n "$(find /var/lib/postmulti/records -type f)" ]; then
+		as $WHO "$POSTMULTI" -i ${P}one -e destroy >/dev/null 2>&1 ||
+			works $WHO "$POSTMULTI" -I ${P}one -e create
+	fi
+	read_list
+	if [ -n "$LIST" ]; then
+		exactly ${P}one
+	else
+		is "what is left" "$(echo /etc/postfix-* /var/*/postfix-*)" \
+			"/etc/postfix-* /var/*/postfix-*"
+	fi
+}
+
+# --- and postconf -e --------------------------------------------------------------
+
+# Until /tmp/stop is there: a parameter of its own each time, and a counter.
+editor() { # LETTER
+	local n=0
+	until [ -e /tmp/stop ]; do
+		n=$((n + 1))
+		LD_PRELOAD=$TOOLS/nosleep.so timeout -s KILL 60 postconf -e \
+			"edit_$1_$n = $n" "count_$1 = $n" || exit 1
+	done
+	echo $n >"/tmp/edits.$1"
+}
+
+mixed() {
+	local n edits=0 letter editors=()
+	fresh
+	begin
+	rm -f /tmp/stop /tmp/edits.*
+	made ${P}{1..10} ${P}x{1..5}
+	for letter in a b; do
+		editor $letter &
+		editors+=($!)
+	done
+	for n in {1..5}; do
+		start $P$n -i $P$n -e destroy
+		start $P$((n + 5)) -i $P$((n + 5)) -e enable
+		start ${P}new$n -I ${P}new$n -e create
+		start "same-$n" -i ${P}x$n -I ${P}same -e assign
+		start "group-$n" -i - -G "group$n" -e assign
+		start "primary-$n" -i - -e enable
+	done
+	settle
+	touch /tmp/stop
+	for n in "${editors[@]}"; do
+		wait "$n" || fail "postconf -e failed"
+	done
+	is "winners" "${#won[@]}" 26
+	is "losers" "${#lost[@]}" 4
+	for n in "${lost[@]}"; do
+		[[ $n = same-* ]] || fail "$n lost: $(cat "/tmp/out.$n")"
+	done
+	exactly ${P}{6..10} ${P}x{1..5} ${P}new{1..5}
+	for letter in a b; do
+		n=$(cat /tmp/edits.$letter)
+		[ "$n" -gt 0 ] || fail "no edits"
+		is "edits of $letter" "$(grep -c \
+			"^edit_${letter}_\([0-9]*\) = \1$" /etc/postfix/main.cf)" "$n"
+		is "the counter" "$(sed -n "s/^count_$letter = //p" \
+			/etc/postfix/main.cf)" "$n"
+		edits=$((edits + n))
+	done
+	is "enabled" "$(grep -l '^multi_instance_enable = yes' \
+		/etc/$P*/main.cf | wc -l)" 5
+	[[ $(postconf -h multi_instance_group) =~ ^group[1-5]$ ]] ||
+		fail "no group"
+	echo $edits >/tmp/edits
+}
+
+# --- bounded waits, and who holds the lock -------------------------------------------
+
+holder=
+
+hold() { # FILE
+	flock -o "$1" sleep 100 &
+	holder=$!
+	wait_for 10 sh -c "! flock -n '$1' true" || fail "$1 isn't held"
+}
+
+let_go() {
+	kill "$holder"
+	wait "$holder" 2>/dev/null
+	pkill -P "$holder" 2>/dev/null
+	true
+}
+
+busy_with() { # REGULAR-EXPRESSION FILE...: -e enable fails so, changes nothing
+	local want=$1
+	snapshot_all | grep -v '/var/lib/postmulti/lock' >/tmp/before
+	refused $WHO "$POSTMULTI" --lock-timeout=1 -i ${P}one -e enable
+	err_has "$want"
+	snapshot_all | grep -v '/var/lib/postmulti/lock' >/tmp/after
+	same "what was busy changed" /tmp/before /tmp/after
+}
+
+# One that waits for main.cf.tmp holds the global lock meanwhile.
+who_holds() {
+	local waiter actor
+	fresh
+	made ${P}one
+	(umask 077 && touch /etc/postfix/main.cf.tmp)
+	hold /etc/postfix/main.cf.tmp
+	busy_with "main.cf.tmp: locked by pid $holder, postconf -e or another"
+	as bob "$POSTMULTI" --lock-timeout=60 -I postfix-bob-one -e create \
+		>/tmp/out 2>&1 &
+	waiter=$!
+	wait_for 10 grep -q 'create of postfix-bob-one' \
+		/var/lib/postmulti/lock || fail "nobody waits: $(cat /tmp/out)"
+	actor=$(sed 's/^pid \([0-9]*\) .*/\1/' /var/lib/postmulti/lock)
+	grep -q postmulti "/proc/$actor/comm" || fail "pid $actor is another's"
+	busy_with "/lock: locked by pid $actor \(create of postfix-bob-one\)"
+	let_go
+	rm -f /etc/postfix/main.cf.tmp
+	wait "$waiter" || fail "the waiter: $(cat /tmp/out)"
+	is "the lock" "$(cat /var/lib/postmulti/lock)" ""
+	(umask 077 && touch /etc/${P}one/main.cf.tmp)
+	hold /etc/${P}one/main.cf.tmp
+	busy_with "one/main.cf.tmp: locked by pid $holder, postconf -e or"
+	let_go
+	hold /var/lib/postmulti/lock
+	busy_with '/lock: locked by another program, try again later'
+	let_go
+	works $WHO "$POSTMULTI" -i ${P}one -e enable
+	exactly ${P}one postfix-bob-one
+}
+
+# Without the clamp it would wait for 46 days.
+clamped() {
+	fresh
+	made ${P}one
+	hold /var/lib/postmulti/lock
+	LIMIT=100 run alice "$TOOLS/frame" "$HELPERS/postmulti-config" \
+		op=config.enable sel.name=${P}one lock_timeout=4000000
+	let_go
+	out_has '^err BUSY'
+	out_has 'locked by another program'
+}
+
+# --- all of it ------------------------------------------------------------------
+
+install_suite
+install_policy <<EOF
+permit alice manage prefix $P
+permit alice manage primary
+permit bob   manage prefix postfix-bob-
+EOF
+"$POSTMULTI" -e init || exit 1
+cp -a /etc/postfix/main.cf /tmp/primary.cf
+for WHO in root alice; do
+	rm -f /tmp/pairs /tmp/edits
+	check "$WHO: an instance made alone is the model" model
+	check "$WHO: 20 creates at once, $ROUNDS rounds" rounds creates
+	check "$WHO: 9 creates and 10 assigns on the primary, $ROUNDS rounds" \
+		rounds creates_and_assigns
+	check "$WHO: one name to 5 instances, $ROUNDS rounds" rounds one_name
+	check "$WHO: 5 destroys and 5 creates, $ROUNDS rounds" \
+		rounds destroys_and_creates
+	check "$WHO: 50 creates at once" fifty
+	check "$WHO: 10 times 5 creates, the list is in their order" lanes
+	echo "#: $WHO: $(cat /tmp/pairs) pairs of creates had an order, and kept it"
+	check "$WHO: the same name 20 times, one wins" rounds same_name
+	check "$WHO: create against destroy, $ROUNDS rounds" \
+		rounds create_against_destroy
+	check "$WHO: all of it, and postconf -e meanwhile" mixed
+	echo "#: $WHO: $(cat /tmp/edits) postconf -e meanwhile, none was lost"
+	check "$WHO: whoever waits in vain is told for whom" who_holds
+done
+check "a delegate's wait is clamped" clamped
+finish
