@@ -7,25 +7,25 @@
 in_host "$0" "$@"
 
 ROUNDS=30
-MINE=/sys/fs/cgroup/postmulti-test-$$
+# Not of this host alone: other hosts of the same machine see it.
+MINE=/sys/fs/cgroup/postmulti-test-$(tr -d - </proc/sys/kernel/random/uuid)
 holder=
 
 cleanup() {
-	echo 0 >$MINE/cgroup.freeze
-	[ -z "$holder" ] || kill "$holder" 2>/dev/null
-	wait
-	wait_for 10 rmdir $MINE
+	echo 0 >"$MINE"/cgroup.freeze
+	echo 1 >"$MINE"/cgroup.kill
+	wait_for 10 rmdir "$MINE"
 } 2>/dev/null
 
 # Hers: she may move processes, freeze and thaw.
 delegated() {
-	mkdir $MINE && chown alice $MINE $MINE/cgroup.procs \
-		$MINE/cgroup.freeze
+	mkdir $MINE && chown alice $MINE "$MINE"/cgroup.procs \
+		"$MINE"/cgroup.freeze
 }
 
 hers() { # COMMAND...: as alice, in her cgroup
 	(
-		echo $BASHPID >$MINE/cgroup.procs
+		echo $BASHPID >"$MINE"/cgroup.procs
 		as alice "$@"
 	) >/tmp/hers.out 2>&1 &
 }
@@ -64,14 +64,14 @@ others() { # nobody waits for her
 moved_out() {
 	local actor judge pid
 	in_the_way
-	grep -q . $MINE/cgroup.procs || fail "nobody is in her cgroup"
+	grep -q . "$MINE"/cgroup.procs || fail "nobody is in her cgroup"
 	for pid in "$actor" "$judge"; do
 		grep -q '^0::/$' "/proc/$pid/cgroup" ||
 			fail "$pid: $(cat "/proc/$pid/cgroup")"
-		grep -qx "$pid" $MINE/cgroup.procs && fail "$pid is in hers"
+		grep -qx "$pid" "$MINE"/cgroup.procs && fail "$pid is in hers"
 	done
 	freeze 1
-	wait_for 10 grep -q 'frozen 1' $MINE/cgroup.events || fail "not frozen"
+	wait_for 10 grep -q 'frozen 1' "$MINE"/cgroup.events || fail "not frozen"
 	out_of_the_way
 	others enable
 	grep -q '^multi_instance_enable = yes' /etc/postfix-a/main.cf ||
