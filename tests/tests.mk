@@ -82,10 +82,11 @@ check: ## all tests; last line: N passed, N failed, N skipped
 	    SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover' \
 	    units tools
 	BUILD='$(O)' SECONDS_EACH=900 tests/run tests/differential/sequences \
+	    $(wildcard tests/crash/*.sh) \
 	    $(UNITS) $(UNITS:$(O)/%=$(O)/asan/%) tests/golden/run \
 	    tests/golden/page tests/lines tests/fuzz/run \
 	    tests/differential/run tests/differential/maincf.py \
-	    $(wildcard tests/e2e/*.sh) $(wildcard tests/crash/*.sh)
+	    $(wildcard tests/e2e/*.sh)
 
 check-long: ## what check does shorter: no-sleep proved harmless, 5,000 files
 	tests/deps
