@@ -90,7 +90,7 @@ check_installation(struct doctor *d)
 	if (getpwnam(SYSTEM_USER) == NULL)
 		doctor_found(d, "accounts",
 		    "useradd --system --gid " SYSTEM_USER
-		    " --no-create-home --shell /usr/sbin/nologin " SYSTEM_USER,
+		    " --no-create-home " SYSTEM_USER,
 		    "there is no user " SYSTEM_USER
 		    ", as whom main.cf files are read for root");
 	for (i = 0; i < sizeof(programs) / sizeof(programs[0]); i++)
@@ -126,8 +126,7 @@ check_kernel(struct doctor *d)
 static bool
 ask(const char *const argv[], char *buf, size_t size, int *status)
 {
-	static const char *const env[] = {
-	    "LC_ALL=C", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL};
+	static const char *const env[] = {"LC_ALL=C", "PATH=/bin:/sbin", NULL};
 	struct spawn s = {.path = argv[0],
 	    .argv = (char *const *)(size_t)argv,
 	    .envp = (char *const *)(size_t)env};
@@ -156,20 +155,36 @@ check_policy(struct doctor *d)
 	    "nobody but root is permitted anything: %s", said);
 }
 
+/* What dpkg(1) finds changed in postconf's package. */
+static bool
+ask_dpkg(char *buf, size_t size)
+{
+	const char *whose[] = {
+	    "/usr/bin/dpkg-query", "--search", PATH_POSTCONF, NULL};
+	const char *verify[] = {"/usr/bin/dpkg", "--verify", NULL, NULL};
+	char package[128];
+	int status;
+
+	if (!ask(whose, buf, size, &status) || status != 0)
+		return false;
+	(void)snprintf(package, sizeof(package), "%.*s",
+	    (int)strcspn(buf, ":,\n"), buf);
+	verify[2] = package;
+	return ask(verify, buf, size, &status);
+}
+
 /* The original's script is never run by us; who changed it should know. */
 static void
 check_script(struct doctor *d)
 {
-	static const char *const dpkg[] = {
-	    "/usr/bin/dpkg", "--verify", "postfix", NULL};
 	static const char *const rpm[] = {
-	    "/usr/bin/rpm", "--verify", "postfix", NULL};
+	    "/usr/bin/rpm", "--verify", "--file", PATH_POSTCONF, NULL};
 	static char buf[64 * 1024];
 	char path[PATH_SIZE + 32], *line, *pos = buf;
 	int status;
 
 	if (d->list->n == 0 ||
-	    (!ask(dpkg, buf, sizeof(buf), &status) &&
+	    (!ask_dpkg(buf, sizeof(buf)) &&
 		!ask(rpm, buf, sizeof(buf), &status)))
 		return;
 	(void)snprintf(path, sizeof(path), "%s/postmulti-script",

@@ -138,8 +138,8 @@ check_root_owned(struct doctor *d, const char *path)
 	    (st.st_uid == 0 && (st.st_mode & (S_IWGRP | S_IWOTH)) == 0 &&
 		!S_ISLNK(st.st_mode)))
 		return;
-	(void)snprintf(repair, sizeof(repair), "chown root %s && chmod go-w %s",
-	    path, path);
+	(void)snprintf(repair, sizeof(repair),
+	    "chown -h root %s && chmod go-w %s", path, path);
 	doctor_found(d, "owner",
 	    S_ISLNK(st.st_mode) ? "replace it by what it points to" : repair,
 	    "%s: owner uid %lu, mode %04o%s: whoever can write there is root "

@@ -13,6 +13,9 @@
  * none: not on the list, nor deported and known as an alternate directory.
  */
 
+#define SAFE                                                                   \
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-/"
+
 enum kind { CONFIG, QUEUE, DATA, KINDS };
 
 static void
@@ -89,7 +92,12 @@ tell(struct doctor *d, enum kind kind, const char *path)
 	char repair[PATH_SIZE * 6 + 128];
 	const char *name = strrchr(path, '/') + 1;
 
-	if (kind == CONFIG && has(path, "main.cf") && has(path, "master.cf"))
+	/* A name is somebody else's choice, and root pastes this. */
+	if (path[strspn(path, SAFE)] != '\0')
+		(void)snprintf(repair, sizeof(repair),
+		    "look at it by hand: its name is not safe to paste");
+	else if (kind == CONFIG && has(path, "main.cf") &&
+	    has(path, "master.cf"))
 		(void)snprintf(repair, sizeof(repair),
 		    "postmulti -I %s -e import config_directory=%s, or: rm -r "
 		    "%s",

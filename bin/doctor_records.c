@@ -44,7 +44,8 @@ mode_of(const char *action)
 	return MODE_NONE;
 }
 
-/* Directories are root's to say; a delegate's follow from the name. */
+/* Directories are root's to say; a delegate's follow from the name.  Where
+ * root can, by directory: another instance may have that name by now. */
 static void
 fill(struct frame *f, enum op op, char *const w[])
 {
@@ -55,7 +56,7 @@ fill(struct frame *f, enum op op, char *const w[])
 	f->version = PROTO_VERSION;
 	f->op = op;
 	if ((fields & FIELD_SEL) != 0) {
-		if (strcmp(w[R_NAME], "-") != 0)
+		if (!root && strcmp(w[R_NAME], "-") != 0)
 			(void)strlcpy(f->sel.name, w[R_NAME],
 			    sizeof(f->sel.name));
 		else
@@ -99,7 +100,7 @@ command(char *out, size_t size, enum mode m, char *const w[])
 
 	if (m == MODE_DESTROY)
 		(void)snprintf(out, size, "postmulti -i %s -e destroy",
-		    named ? w[R_NAME] : w[R_CONFIG]);
+		    named && getuid() != 0 ? w[R_NAME] : w[R_CONFIG]);
 	else
 		(void)snprintf(out, size, "postmulti%s%s%s%s -e %s%s%s",
 		    named ? " -I " : "", named ? w[R_NAME] : "",

@@ -65,5 +65,8 @@ tell_each(enum op op, const struct selector *sel, tell_fn *fn, void *ctx,
 		}
 		f.index += got;
 	} while (got > 0 && f.index < r.facts.count);
-	return ERR_OK;
+	return f.index >= r.facts.count ?
+	    ERR_OK :
+	    why_set(why, ERR_PROTOCOL, "%s: lines are missing",
+		op_info(op)->name);
 }

@@ -11,7 +11,7 @@
 #include "log.h"
 #include "privs.h"
 
-#define ANSWER_SECONDS 30
+#define ANSWER_SECONDS 8  /* less than others wait for the lock */
 #define FD_ABOVE       16 /* where no descriptor of the cleaner's is */
 
 /* In the child, which is root's until its first line is done. */
@@ -25,6 +25,7 @@ become_cleaner(struct actor *a, pid_t helper, int in, int out, int queue,
 	    name, a->v.queue.path, a->v.data.path, a->v.config.path, NULL};
 	char *env[] = {NULL};
 	int fds[] = {in, out, queue, -1}, i;
+	int null = open("/dev/null", O_RDWR);
 
 	/* Changing ids clears the parent-death signal: it comes after. */
 	if (privs_become(a->mail_uid, a->mail_gid, NULL) != ERR_OK ||
@@ -42,6 +43,10 @@ become_cleaner(struct actor *a, pid_t helper, int in, int out, int queue,
 		if (fds[i] == -1)
 			(void)close(CLEANER_FD_IN + i);
 		else if (dup2(fds[i], CLEANER_FD_IN + i) == -1)
+			_exit(126);
+	/* What mail_owner can stop must not hold the caller's pipes open. */
+	for (i = 0; i < CLEANER_FD_IN; i++)
+		if (dup2(null, i) == -1)
 			_exit(126);
 	if (close_range(CLEANER_FD_DATA + 1, ~0U, 0) == 0)
 		(void)execve(path, argv, env);

@@ -18,7 +18,7 @@
 static enum err
 hold_master(struct actor *a, int *pid, struct why *why)
 {
-	*pid = path_open_at(dirs.queue, "pid", O_RDONLY | O_DIRECTORY, 0);
+	*pid = path_open_within(dirs.queue, "pid");
 	if (*pid == -1)
 		return errno == ENOENT ?
 		    ERR_OK :

@@ -459,7 +459,7 @@ serve(const struct service *h, struct actor *a, struct why *why)
 	if ((e = lookup_ids(a, why)) != ERR_OK ||
 	    (e = become_root(a, why)) != ERR_OK)
 		return e;
-	if (h->locks && !a->caller->root)
+	if (h->locks && !helper_reads(a) && !a->caller->root)
 		detach(a);
 	if (h->acts[a->v.op] == NULL)
 		return why_set(why, ERR_BUG, "a verdict on another's step");

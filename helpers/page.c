@@ -16,6 +16,9 @@ page_add(struct page *p, const char *fmt, ...)
 	va_start(ap, fmt);
 	n = vsnprintf(p->text + used, room, fmt, ap);
 	va_end(ap);
+	/* A line that fits no page is cut. */
+	if (used == 0 && n > 0 && (size_t)n + 1 >= room)
+		n = (int)room - 2;
 	/* Never a line without its newline, nor one after a gap; the rest
 	 * stays zero. */
 	p->full = n < 0 || (size_t)n + 1 >= room;

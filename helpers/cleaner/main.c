@@ -17,6 +17,7 @@
 #include <sys/syscall.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -129,6 +130,16 @@ descend(const struct job *job, int dirfd, const char *name)
 	return !below.stays && !mounted;
 }
 
+/* Whoever asked has given up: by now another master(8) may run here. */
+static void
+go_on(void)
+{
+	struct pollfd pfd = {.fd = CLEANER_FD_IN};
+
+	if (poll(&pfd, 1, 0) != 0)
+		_exit(1);
+}
+
 /* An entry: Postfix's to remove, or not. */
 static enum err
 visit(void *ctx, int dirfd, const char *name)
@@ -136,6 +147,8 @@ visit(void *ctx, int dirfd, const char *name)
 	struct job *job = ctx;
 	bool dir, ours;
 	struct stat st;
+
+	go_on();
 
 	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
 		return ERR_OK;
@@ -148,8 +161,14 @@ visit(void *ctx, int dirfd, const char *name)
 	else
 		ours = job->sockets && job->depth == 1 &&
 		    (S_ISSOCK(st.st_mode) || S_ISFIFO(st.st_mode));
-	if (S_ISREG(st.st_mode) && job->messages != NULL)
+	if (S_ISREG(st.st_mode) && job->messages != NULL) {
+		/* Counted, not named: there may be a great many. */
 		++*job->messages;
+		if (job->what != CLEANER_REMOVE) {
+			job->stays = true;
+			return ERR_OK;
+		}
+	}
 	if (ours && job->what == CLEANER_REMOVE)
 		ours = unlinkat(dirfd, name, dir ? AT_REMOVEDIR : 0) == 0 ||
 		    errno == ENOENT;
