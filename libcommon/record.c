@@ -92,6 +92,8 @@ record_write(int dirfd, const struct record *r, struct why *why)
 	if (fd == -1 || write(fd, text, (size_t)n) != n || fsync(fd) == -1 ||
 	    renameat(dirfd, "tmp", dirfd, name) == -1 || fsync(dirfd) == -1)
 		e = why_errno(why, "write %s/%s", RECORD_DIR, name);
+	if (e != ERR_OK)
+		(void)unlinkat(dirfd, "tmp", 0);
 	if (fd != -1)
 		(void)close(fd);
 	return e;
