@@ -80,8 +80,6 @@ passing_file(const struct subject *s, const struct node *n)
 	(void)snprintf(record, sizeof(record), RECORDS "/,etc,%s", s->instance);
 	return strcmp(n->path, record) == 0 ||
 	    strcmp(n->path, RECORDS "/tmp") == 0 ||
-	    /* it says who holds it */
-	    strcmp(n->path, "/var/lib/postmulti/lock") == 0 ||
 	    strcmp(n->path, "/etc/postfix/main.cf.tmp") == 0 ||
 	    (below(n->path, "/etc", s->instance, &rest) &&
 		strcmp(rest, "/main.cf.tmp") == 0) ||
