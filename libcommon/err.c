@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -32,20 +33,39 @@ why_set(struct why *w, enum err e, const char *fmt, ...)
 	return e;
 }
 
+static struct why starved;
+
+static bool
+passes(int error)
+{
+	return error == ENOMEM || error == EMFILE || error == ENFILE ||
+	    error == EINTR;
+}
+
 enum err
 why_errno(struct why *w, const char *fmt, ...)
 {
-	const char *name = strerrordesc_np(errno);
+	const int error = errno;
+	const char *name = strerrordesc_np(error);
+	struct why said;
 	va_list ap;
 	int n;
 
-	if (w == NULL)
-		return ERR_SYSTEM;
 	va_start(ap, fmt);
-	n = vsnprintf(w->text, sizeof(w->text), fmt, ap);
+	n = vsnprintf(said.text, sizeof(said.text), fmt, ap);
 	va_end(ap);
-	if (n >= 0 && (size_t)n < sizeof(w->text))
-		(void)snprintf(w->text + n, sizeof(w->text) - (size_t)n, ": %s",
-		    name != NULL ? name : "unknown error");
+	if (n >= 0 && (size_t)n < sizeof(said.text))
+		(void)snprintf(said.text + n, sizeof(said.text) - (size_t)n,
+		    ": %s", name != NULL ? name : "unknown error");
+	if (passes(error) && starved.text[0] == '\0')
+		starved = said;
+	if (w != NULL)
+		*w = said;
 	return ERR_SYSTEM;
+}
+
+const char *
+why_starved(void)
+{
+	return starved.text[0] != '\0' ? starved.text : NULL;
 }

@@ -51,4 +51,11 @@ enum err why_set(struct why *w, enum err e, const char *fmt, ...)
 enum err why_errno(struct why *w, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
+/*
+ * The first sentence that why_errno() made in this process, for whomever,
+ * about a lack that passes: of memory, of descriptors, or of time before a
+ * signal.  NULL for none.  What seemed not to be there may be there.
+ */
+const char *why_starved(void);
+
 #endif

@@ -261,6 +261,9 @@ decide(struct judge *j, judge_fn *const *judges, bool again, struct verdict *v)
 		(void)mail_log(j, v);
 	if (e == ERR_OK)
 		e = judges[j->frame.op](j, v, &why);
+	/* What was passed over as damaged or as not there may be neither. */
+	if (e != ERR_DENIED && why_starved() != NULL)
+		e = why_set(&why, ERR_SYSTEM, "%s", why_starved());
 	v->err = e;
 	if (e != ERR_OK)
 		(void)strlcpy(v->error,
