@@ -129,9 +129,13 @@ each_file(void *ctx, int dirfd, const char *name)
 {
 	struct each *each = ctx;
 	struct record r;
+	enum err e =
+	    name[0] == ',' ? read_file(dirfd, name, &r, NULL) : ERR_NOTFOUND;
 
-	if (name[0] == ',' && read_file(dirfd, name, &r, NULL) == ERR_OK)
+	if (e == ERR_OK)
 		each->stop = each->fn(each->ctx, &r);
+	if (e == ERR_SYSTEM) /* a damaged one is the doctor's to tell */
+		return e;
 	return each->stop == 0 ? ERR_OK : ERR_EXISTS;
 }
 

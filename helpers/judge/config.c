@@ -1,4 +1,5 @@
 #include <sys/stat.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -198,15 +199,18 @@ stopped(struct judge *j, const struct instance *in, struct why *why)
 	bool running;
 	enum err e = trust_running(in->queue, &running, why);
 
+	if (e != ERR_OK || !running)
+		return e;
 	memset(&r, 0, sizeof(r));
 	r.action = ACTION_DEPORT;
-	(void)target_where(in->queue, false, &r.queue, NULL);
-	if (e == ERR_OK && running &&
-	    (!j->caller->root ||
-		fresh_unique(j, in->dir, "", &r, NULL) == ERR_OK))
-		return why_set(why, ERR_STATE, "Instance '%s' is not stopped",
-		    in->dir);
-	return e;
+	if (j->caller->root &&
+	    (e = target_where(in->queue, false, &r.queue, why)) == ERR_OK)
+		e = fresh_unique(j, in->dir, "", &r, why);
+	if (e == ERR_CONFLICT)
+		return ERR_OK;
+	return e != ERR_OK ?
+	    e :
+	    why_set(why, ERR_STATE, "Instance '%s' is not stopped", in->dir);
 }
 
 static enum err
@@ -280,6 +284,8 @@ judge_remove(struct judge *j, struct verdict *v, struct why *why)
 	else if (e == ERR_NOTFOUND &&
 	    (e = target_record_of(&j->frame.sel, r, why)) == ERR_OK)
 		listed = target_renamed(j, r, &s, v);
+	if (e != ERR_OK && e != ERR_NOTFOUND)
+		return e;
 	if (e != ERR_OK || r->action != ACTION_DESTROY) {
 		(void)why_set(why, ERR_NOTFOUND, "%s: no destroy was begun",
 		    target_label(&j->frame.sel));
@@ -331,11 +337,14 @@ begun(struct judge *j, struct verdict *v, struct why *why)
 	if (permit_allow(j, ACTION_IMPORT, &to, v, why) != ERR_OK &&
 	    (e = permit_allow(j, ACTION_CREATE, &to, v, why)) != ERR_OK)
 		return e;
-	if ((e = target_record(asked.config.path, r, why)) != ERR_OK)
-		return why_set(why, e == ERR_NOTFOUND ? ERR_CONFLICT : e,
+	e = target_record(asked.config.path, r, why);
+	if (e == ERR_NOTFOUND)
+		return why_set(why, ERR_CONFLICT,
 		    "%s: no create or import of it is under way (is it "
 		    "registered already?)",
 		    asked.config.path);
+	if (e != ERR_OK)
+		return e;
 	if (r->action == ACTION_DESTROY ||
 	    (!j->caller->root && r->uid != j->caller->uid))
 		return target_busy(r, why);
@@ -348,7 +357,9 @@ begun(struct judge *j, struct verdict *v, struct why *why)
 	(void)strlcpy(v->config.path, r->config.path, PATH_SIZE);
 	if (r->action == ACTION_IMPORT) {
 		target_read(j, r->config.path, &s);
-		e = permit_import(j, &s, r, v, why);
+		e = s.err == ERR_SYSTEM ?
+		    why_set(why, s.err, "%s", s.why.text) :
+		    permit_import(j, &s, r, v, why);
 	} else
 		e = permit_change(j, r->action, &from, &to, v, why);
 	if (e != ERR_OK || (e = target_ready(j, why)) != ERR_OK)
@@ -369,19 +380,22 @@ begun(struct judge *j, struct verdict *v, struct why *why)
 	return fresh_unique(j, r->config.path, r->name, r, why);
 }
 
-static bool
-complete(const char *dir)
+/* Whether it has both files: ERR_NOTFOUND when not. */
+static enum err
+complete(const char *dir, struct why *why)
 {
 	struct stat st;
-	bool both;
+	enum err e;
 	int fd;
 
-	if (path_open_dir(dir, false, &fd, NULL) != ERR_OK)
-		return false;
-	both = fstatat(fd, "main.cf", &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    fstatat(fd, "master.cf", &st, AT_SYMLINK_NOFOLLOW) == 0;
+	if ((e = path_open_dir(dir, false, &fd, why)) != ERR_OK)
+		return e;
+	if (fstatat(fd, "main.cf", &st, AT_SYMLINK_NOFOLLOW) == -1 ||
+	    fstatat(fd, "master.cf", &st, AT_SYMLINK_NOFOLLOW) == -1)
+		e = errno == ENOENT ? ERR_NOTFOUND :
+				      why_errno(why, "stat in %s", dir);
 	(void)close(fd);
-	return both;
+	return e;
 }
 
 static enum err
@@ -392,9 +406,11 @@ judge_install(struct judge *j, struct verdict *v, struct why *why)
 	if (e == ERR_OK && v->record.action != ACTION_CREATE)
 		return why_set(why, ERR_CONFLICT,
 		    "%s: is being imported, not created", v->config.path);
-	if (e == ERR_OK)
-		v->unchanged = complete(v->config.path);
-	return e;
+	if (e != ERR_OK)
+		return e;
+	e = complete(v->config.path, why);
+	v->unchanged = e == ERR_OK;
+	return e == ERR_NOTFOUND ? ERR_OK : e;
 }
 
 /* The directory to stand in front of; NULL to append. */
@@ -440,10 +456,10 @@ judge_register(struct judge *j, struct verdict *v, struct why *why)
 	target_read(j, v->config.path, &s);
 	if (s.err != ERR_OK)
 		return why_set(why, s.err, "%s", s.why.text);
-	if (!complete(v->config.path))
+	if ((e = complete(v->config.path, why)) == ERR_NOTFOUND)
 		return why_set(why, ERR_STATE, "'%s' lacks a master.cf file",
 		    v->config.path);
-	if ((e = trust_check(j, &s, why)) != ERR_OK)
+	if (e != ERR_OK || (e = trust_check(j, &s, why)) != ERR_OK)
 		return e;
 	/* What the record promises and main.cf doesn't say yet. */
 	if (strcmp(s.in.name, v->record.name) != 0)

@@ -1,4 +1,5 @@
 #include <sys/stat.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -116,21 +117,28 @@ check_existing(struct judge *j, struct where *then, bool recorded,
 
 /* A complete directory is adopted as it is, with the queue and data
  * directories its main.cf names. */
-static void
-adopt(struct judge *j, struct record *r)
+static enum err
+adopt(struct judge *j, struct record *r, struct why *why)
 {
 	char path[PATH_SIZE + 16];
 	struct stat st;
 	struct seen s;
 
 	(void)snprintf(path, sizeof(path), "%s/master.cf", r->config.path);
-	if (!j->caller->root || lstat(path, &st) == -1)
-		return;
+	if (!j->caller->root)
+		return ERR_OK;
+	if (lstat(path, &st) == -1)
+		return errno == ENOENT || errno == ENOTDIR ?
+		    ERR_OK :
+		    why_errno(why, "stat %s", path);
 	target_read(j, r->config.path, &s);
+	if (s.err == ERR_SYSTEM)
+		return why_set(why, s.err, "%s", s.why.text);
 	if (s.err != ERR_OK)
-		return;
+		return ERR_OK;
 	(void)strlcpy(r->queue.path, s.in.queue, PATH_SIZE);
 	(void)strlcpy(r->data.path, s.in.data, PATH_SIZE);
+	return ERR_OK;
 }
 
 static enum err
@@ -145,7 +153,8 @@ judge_make(struct judge *j, struct verdict *v, struct why *why)
 	if ((e = fresh_derive(j, r, why)) != ERR_OK)
 		return e;
 	r->action = ACTION_CREATE;
-	adopt(j, r);
+	if ((e = adopt(j, r, why)) != ERR_OK)
+		return e;
 	from = (struct object){r->name, "", false};
 	to = (struct object){r->name, r->group, false};
 	dirs_describe(j, v);
@@ -315,6 +324,7 @@ find_destroyed(struct judge *j, struct verdict *v, bool *listed,
 {
 	struct record *r = &v->record;
 	struct seen s = {0};
+	struct why unread; /* no record is no news */
 	struct object o;
 	enum err e;
 
@@ -324,8 +334,10 @@ find_destroyed(struct judge *j, struct verdict *v, bool *listed,
 		o = (struct object){s.in.name, s.in.group, s.in.primary};
 	else if (e != ERR_NOTFOUND)
 		return e;
-	else if (target_record_of(&j->frame.sel, r, NULL) == ERR_OK &&
-	    r->action == ACTION_DESTROY)
+	else if ((e = target_record_of(&j->frame.sel, r, &unread)) ==
+	    ERR_SYSTEM)
+		return why_set(why, e, "%s", unread.text);
+	else if (e == ERR_OK && r->action == ACTION_DESTROY)
 		o = (*listed = target_renamed(j, r, &s, v)) ?
 		    (struct object){s.in.name, s.in.group, false} :
 		    (struct object){r->name, r->group, false};

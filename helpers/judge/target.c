@@ -1,4 +1,5 @@
 #include <sys/stat.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -64,7 +65,9 @@ target_site(struct judge *j, struct why *why)
 	const char *dir;
 	enum err e;
 
-	if ((e = defaults_load(&j->defaults, why)) != ERR_OK)
+	if ((e = defaults_load(&j->defaults, why)) == ERR_SYSTEM)
+		return e;
+	if (e != ERR_OK)
 		return why_set(why, e == ERR_NOTFOUND ? ERR_STATE : e,
 		    "Postfix's defaults are not known: run \"postmulti -l\" as "
 		    "root once");
@@ -159,7 +162,8 @@ match(void *ctx, const struct seen *s)
 	struct search *q = ctx;
 
 	if (s->err != ERR_OK && q->unread.text[0] == '\0')
-		(void)strlcpy(q->unread.text, q->root ? s->why.text : s->in.dir,
+		(void)strlcpy(q->unread.text,
+		    q->root || s->err == ERR_SYSTEM ? s->why.text : s->in.dir,
 		    sizeof(q->unread.text));
 	if (!selects(q->sel, s->err == ERR_OK ? s->in.name : "", &s->config))
 		return 0;
@@ -246,10 +250,13 @@ target_record_of(const struct selector *sel, struct record *r, struct why *why)
 	if ((e = record_open_existing(&dir, why)) != ERR_OK)
 		return e;
 	found = record_each(dir, match_record, &q);
+	if (found == -1)
+		e = why_errno(why, "list %s", RECORD_DIR);
+	else if (found == 0)
+		e = why_set(why, ERR_NOTFOUND,
+		    "nothing was begun on that instance");
 	(void)close(dir);
-	return found > 0 ?
-	    ERR_OK :
-	    why_set(why, ERR_NOTFOUND, "nothing was begun on that instance");
+	return e;
 }
 
 bool

@@ -218,8 +218,11 @@ trust_running(const char *queue, bool *running, struct why *why)
 	if (fd == -1 && errno != ENOENT)
 		e = why_errno(why, "open %s/pid/master.pid", queue);
 	/* master(8) holds this lock for as long as it runs. */
-	if (fd != -1 && flock(fd, LOCK_SH | LOCK_NB) == -1)
-		*running = true;
+	if (fd != -1 && flock(fd, LOCK_SH | LOCK_NB) == -1) {
+		*running = errno == EWOULDBLOCK;
+		if (!*running)
+			e = why_errno(why, "lock %s/pid/master.pid", queue);
+	}
 	if (fd != -1)
 		(void)close(fd);
 	if (pid != -1)
