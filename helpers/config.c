@@ -255,13 +255,15 @@ act_register(struct actor *a, struct why *why)
 static enum err
 act_remove(struct actor *a, struct why *why)
 {
-	static const char *const files[] = {"master.cf", "main.cf"};
+	/* The lock as well, last: what unlocking can't remove isn't told. */
+	static const char *const files[] = {
+	    "master.cf", "main.cf", "main.cf.tmp"};
 	enum err e;
 	size_t i;
 
 	if ((e = edit_lists(a, why)) != ERR_OK || instance.dir == -1)
 		return e;
-	for (i = 0; i < 2; i++)
+	for (i = 0; i < 3; i++)
 		if (unlinkat(instance.dir, files[i], 0) == 0 || errno == ENOENT)
 			continue;
 		else if (errno == EISDIR)

@@ -9,6 +9,7 @@
 #include "dirs.h"
 #include "lock.h"
 #include "log.h"
+#include "ours.h"
 #include "privs.h"
 
 #define ANSWER_SECONDS 8  /* less than others wait for the lock */
@@ -31,10 +32,13 @@ become_cleaner(struct actor *a, pid_t helper, int in, int out, int queue,
 	if (privs_become(a->mail_uid, a->mail_gid, NULL) != ERR_OK ||
 	    prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 || getppid() != helper)
 		_exit(126);
-	/* Only mail_owner may open it. */
-	if (data->anchor != -1)
-		fds[3] = path_open_at(data->anchor, data->rest,
-		    O_RDONLY | O_DIRECTORY, 0);
+	/* Only mail_owner may open it; what can't be opened is kept. */
+	if (data->anchor != -1 &&
+	    (fds[3] = path_open_at(data->anchor, data->rest,
+		 O_RDONLY | O_DIRECTORY, 0)) == -1 &&
+	    errno != ENOENT && !ours_stays(errno) && errno != ELOOP &&
+	    errno != EXDEV)
+		_exit(126);
 	for (i = 0; i < 4; i++)
 		if (fds[i] != -1 &&
 		    (fds[i] = fcntl(fds[i], F_DUPFD, FD_ABOVE)) == -1)

@@ -29,8 +29,10 @@ hold_master(struct actor *a, int *pid, struct why *why)
 		return why_errno(why, "open %s/pid/master.pid",
 		    a->v.queue.path);
 	if (flock(dirs.master_lock, LOCK_EX | LOCK_NB) == -1)
-		return why_set(why, ERR_STATE, "Instance '%s' is not stopped",
-		    a->v.config.path);
+		return errno != EWOULDBLOCK ?
+		    why_errno(why, "lock %s/pid/master.pid", a->v.queue.path) :
+		    why_set(why, ERR_STATE, "Instance '%s' is not stopped",
+			a->v.config.path);
 	return ERR_OK;
 }
 
@@ -68,37 +70,49 @@ note_entry(void *ctx, int dirfd, const char *name)
 	return ERR_OK;
 }
 
-static void
-note_entries(struct actor *a, int dir, size_t base, const char *label)
+static enum err
+note_entries(struct actor *a, int dir, size_t base, const char *label,
+    struct why *why)
 {
 	struct left left = {a, label, base};
 
-	if (dir != -1)
-		(void)path_each(dir, label, note_entry, &left, NULL);
+	return dir == -1 ? ERR_OK :
+			   path_each(dir, label, note_entry, &left, why);
 }
 
-/* In a directory of root's; ctx says which names are Postfix's. */
+/* What of a directory of root's is Postfix's, by name. */
+struct ours {
+	bool (*is)(const char *);
+	const char *label;
+	struct why *why;
+};
+
 static enum err
 remove_ours(void *ctx, int dirfd, const char *name)
 {
-	bool (*const *ours)(const char *) = ctx;
+	const struct ours *ours = ctx;
 	struct stat st;
 
-	if ((*ours)(name) &&
+	if (ours->is(name) &&
 	    fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    S_ISREG(st.st_mode))
-		(void)unlinkat(dirfd, name, 0);
+	    S_ISREG(st.st_mode) && unlinkat(dirfd, name, 0) == -1 &&
+	    errno != ENOENT && !ours_stays(errno))
+		return why_errno(ours->why, "remove %s/%s", ours->label, name);
 	return ERR_OK;
 }
 
-static bool
-remove_dir(struct actor *a, int parent, const char *name, const char *label)
+/* ERR_EXISTS when it stays, which is noted and no failure. */
+static enum err
+remove_dir(struct actor *a, int parent, const char *name, const char *label,
+    struct why *why)
 {
 	if (unlinkat(parent, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
-		return true;
+		return ERR_OK;
+	if (!ours_stays(errno))
+		return why_errno(why, "remove %s", label);
 	page_add(&a->notes, "%s: please verify contents and remove by hand",
 	    label);
-	return false;
+	return ERR_EXISTS;
 }
 
 /* That a directory is gone outlasts a crash. */
@@ -110,22 +124,24 @@ settle(const struct spot *p, struct why *why)
 	return ERR_OK;
 }
 
-static void
-remove_queue_dirs(struct actor *a)
+static enum err
+remove_queue_dirs(struct actor *a, struct why *why)
 {
 	char label[PATH_SIZE * 2];
+	enum err e = ERR_OK;
 	const struct entry *en;
 	uint32_t i;
 
-	for (i = 0; i < a->v.nentries; i++) {
+	for (i = 0; i < a->v.nentries && e != ERR_SYSTEM; i++) {
 		en = &a->v.entries[i];
 		if (en->base != BASE_QUEUE || en->name[0] == '\0' ||
 		    !en->is_dir)
 			continue;
 		(void)snprintf(label, sizeof(label), "%s/%s", a->v.queue.path,
 		    en->name);
-		(void)remove_dir(a, dirs.queue, en->name, label);
+		e = remove_dir(a, dirs.queue, en->name, label, why);
 	}
+	return e == ERR_SYSTEM ? e : ERR_OK;
 }
 
 /*
@@ -135,9 +151,9 @@ remove_queue_dirs(struct actor *a)
 static enum err
 clear_queue(struct actor *a, struct tally *t, struct why *why)
 {
-	static bool (*pid_file)(const char *) = ours_pid_file;
-	static bool (*queue_file)(const char *) = ours_queue_file;
 	char label[PATH_SIZE + 8];
+	struct ours pid_files = {ours_pid_file, label, why};
+	struct ours queue_files = {ours_queue_file, a->v.queue.path, why};
 	enum err e;
 	int pid;
 
@@ -159,12 +175,14 @@ clear_queue(struct actor *a, struct tally *t, struct why *why)
 		ERR_OK)
 		return e;
 	if (pid != -1)
-		e = path_each(pid, "pid", remove_ours, &pid_file, why);
+		e = path_each(pid, label, remove_ours, &pid_files, why);
 	if (e == ERR_OK)
-		e = path_each(dirs.queue, "", remove_ours, &queue_file, why);
-	remove_queue_dirs(a);
-	if (pid != -1)
-		note_entries(a, pid, BASE_COUNT, label);
+		e = path_each(dirs.queue, a->v.queue.path, remove_ours,
+		    &queue_files, why);
+	if (e == ERR_OK)
+		e = note_entries(a, pid, BASE_COUNT, label, why);
+	if (e == ERR_OK)
+		e = remove_queue_dirs(a, why);
 	if (e == ERR_OK && fsync(dirs.queue) == -1)
 		e = why_errno(why, "fsync %s", a->v.queue.path);
 	return e;
@@ -212,11 +230,18 @@ dirs_clear(struct actor *a, struct why *why)
 		    "known, or are not its alone, are left alone: look for "
 		    "them",
 		    a->v.config.path);
-	if (data->anchor != -1)
-		(void)remove_dir(a, data->anchor, data->rest, a->v.data.path);
-	if (queue->anchor != -1 &&
-	    !remove_dir(a, queue->anchor, queue->rest, a->v.queue.path))
-		note_entries(a, dirs.queue, BASE_QUEUE, a->v.queue.path);
+	if (data->anchor != -1 &&
+	    remove_dir(a, data->anchor, data->rest, a->v.data.path, why) ==
+		ERR_SYSTEM)
+		return ERR_SYSTEM;
+	if (queue->anchor != -1)
+		e = remove_dir(a, queue->anchor, queue->rest, a->v.queue.path,
+		    why);
+	if (e == ERR_EXISTS)
+		e = note_entries(a, dirs.queue, BASE_QUEUE, a->v.queue.path,
+		    why);
+	if (e != ERR_OK)
+		return e;
 	/* The directories were named first: files may be many. */
 	note_tally(a, &t);
 	/* What the record calls done stays done. */
@@ -232,20 +257,22 @@ dirs_finish(struct actor *a, struct why *why)
 {
 	const struct spot *p = &dirs.spots[BASE_CONFIG];
 	struct stat st;
-	enum err e;
+	enum err e = ERR_OK;
 	int fd;
 
-	if (p->anchor != -1 && a->v.config.ino != 0 &&
-	    !remove_dir(a, p->anchor, p->rest, a->v.config.path)) {
-		fd =
-		    path_open_at(p->anchor, p->rest, O_RDONLY | O_DIRECTORY, 0);
-		note_entries(a, fd, BASE_COUNT, a->v.config.path);
-		if (fd != -1)
-			(void)close(fd);
-	} else if (p->anchor != -1 && a->v.config.ino == 0 &&
+	if (p->anchor != -1 && a->v.config.ino != 0)
+		e = remove_dir(a, p->anchor, p->rest, a->v.config.path, why);
+	else if (p->anchor != -1 &&
 	    fstatat(p->anchor, p->rest, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		page_add(&a->notes, "%s: left alone", a->v.config.path);
-	if ((e = settle(p, why)) != ERR_OK)
+	if (e == ERR_EXISTS) {
+		fd =
+		    path_open_at(p->anchor, p->rest, O_RDONLY | O_DIRECTORY, 0);
+		e = note_entries(a, fd, BASE_COUNT, a->v.config.path, why);
+		if (fd != -1)
+			(void)close(fd);
+	}
+	if (e != ERR_OK || (e = settle(p, why)) != ERR_OK)
 		return e;
 	return record_remove(a->records, a->v.record.config.path, why);
 }

@@ -64,15 +64,14 @@ ensure_dir(struct actor *a, int dirfd, const char *name, const struct entry *en,
 	    (st.st_uid != 0 ||
 		((st.st_mode & 07777) != 0700 &&
 		    (st.st_mode & 07777) != en->mode)))
-		fd = -1;
-	else
-		fd = path_open_at(dirfd, name, O_RDONLY | O_DIRECTORY, 0);
-	if (fd == -1)
 		return why_set(why, ERR_UNTRUSTED,
 		    "%s: exists with owner uid %lu and mode %04o, which only "
 		    "root may mend: \"postfix set-permissions\"",
 		    label, (unsigned long)st.st_uid,
 		    (unsigned)st.st_mode & 07777);
+	fd = path_open_at(dirfd, name, O_RDONLY | O_DIRECTORY, 0);
+	if (fd == -1)
+		return why_errno(why, "open %s", label);
 	e = set_right(a, fd, en, label, why);
 	(void)close(fd);
 	return e;
@@ -116,17 +115,22 @@ make_base(struct actor *a, struct spot *p, const struct entry *en, int *parent,
 	int dir = path_open_at(p->anchor, ".", O_RDONLY | O_DIRECTORY, 0), sub;
 	enum err e = ERR_OK;
 
-	for (; dir != -1 && rest != NULL; next = strsep(&rest, "/")) {
+	for (; e == ERR_OK && dir != -1 && rest != NULL;
+	     next = strsep(&rest, "/")) {
 		e = ensure_dir(a, dir, next, &ancestor, p->w->path, why);
 		sub = e != ERR_OK ?
 		    -1 :
 		    path_open_at(dir, next, O_RDONLY | O_DIRECTORY, 0);
-		(void)fsync(dir);
+		if (e == ERR_OK && fsync(dir) == -1)
+			e = why_errno(why, "fsync above %s", p->w->path);
 		(void)close(dir);
 		dir = sub;
 	}
-	if (e != ERR_OK)
+	if (e != ERR_OK) {
+		if (dir != -1)
+			(void)close(dir);
 		return e;
+	}
 	if (dir == -1 || next == NULL)
 		return why_errno(why, "open above %s", p->w->path);
 	*parent = dir;

@@ -304,8 +304,7 @@ send_reply(struct actor *a, enum err e, const struct why *why)
 		(void)log_plain(why->text, r->error, sizeof(r->error));
 	/* Nobody reads?  Then nobody wants to know: SIGALRM ends us. */
 	(void)alarm(REPLY_SECONDS);
-	if (write(PROTO_FD_REPLY, r, sizeof(*r)) == -1)
-		return;
+	(void)channel_write(PROTO_FD_REPLY, r, sizeof(*r));
 }
 
 /* --- the actor ----------------------------------------------------------- */

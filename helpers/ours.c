@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <string.h>
 
 #include "ours.h"
@@ -25,4 +26,11 @@ ours_data_file(const char *name)
 {
 	return strcmp(name, "master.lock") == 0 ||
 	    strcmp(name, "prng_exch") == 0;
+}
+
+bool
+ours_stays(int error)
+{
+	return error == ENOTEMPTY || error == EEXIST || error == EBUSY ||
+	    error == EPERM || error == EACCES || error == ENOTDIR;
 }

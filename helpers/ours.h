@@ -16,4 +16,10 @@ bool ours_queue_file(const char *name);
 /* In the data directory. */
 bool ours_data_file(const char *name);
 
+/*
+ * Whether unlinkat(2) failed with this because what is there isn't ours to
+ * remove: not empty, mounted on, immutable.  Anything else is a failure.
+ */
+bool ours_stays(int error);
+
 #endif

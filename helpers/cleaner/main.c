@@ -73,10 +73,25 @@ tell(const struct job *job, const char *verb, const char *name)
 	    log_plain(name, enc, sizeof(enc)));
 }
 
-/* The queue can't be told to be empty: say where. */
+static void
+failed(struct tally *t, const char *what, const char *label, const char *name)
+{
+	struct why why;
+
+	if (t->err != ERR_OK)
+		return;
+	t->err = why_errno(&why, "%s %s/%s", what, label, name);
+	(void)strlcpy(t->text, why.text, sizeof(t->text));
+}
+
+/* The queue can't be told to be empty: say where, errno saying why. */
 static void
 unreadable(struct tally *t, const char *label)
 {
+	if (errno != EACCES) {
+		failed(t, "open", label, ".");
+		return;
+	}
 	if (t->err != ERR_OK)
 		return;
 	t->err = ERR_UNTRUSTED;
@@ -150,8 +165,11 @@ visit(void *ctx, int dirfd, const char *name)
 
 	go_on();
 
-	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
+	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == -1) {
+		if (errno != ENOENT)
+			failed(job->t, "stat", job->label, name);
 		return ERR_OK;
+	}
 	dir = S_ISDIR(st.st_mode);
 	if (job->data)
 		ours = S_ISREG(st.st_mode) && ours_data_file(name);
@@ -169,9 +187,13 @@ visit(void *ctx, int dirfd, const char *name)
 			return ERR_OK;
 		}
 	}
-	if (ours && job->what == CLEANER_REMOVE)
-		ours = unlinkat(dirfd, name, dir ? AT_REMOVEDIR : 0) == 0 ||
-		    errno == ENOENT;
+	if (ours && job->what == CLEANER_REMOVE &&
+	    unlinkat(dirfd, name, dir ? AT_REMOVEDIR : 0) == -1 &&
+	    errno != ENOENT) {
+		ours = false;
+		if (!ours_stays(errno))
+			failed(job->t, "remove", job->label, name);
+	}
 	job->stays |= !ours;
 	if (job->what == CLEANER_LIST || (job->what == CLEANER_REMOVE && !ours))
 		tell(job, ours ? "go" : "stay", name);
