@@ -113,16 +113,16 @@ failed(const struct change *c, enum err e, const struct why *why)
 	msg_fatal("%s%s", why->text, hint);
 }
 
+/* From a step on. */
 static void
-run_steps(const struct change *c)
+run_steps(const struct change *c, const enum op *op)
 {
-	const enum op *op;
 	struct frame f;
 	struct reply r;
 	struct why why;
 	enum err e;
 
-	for (op = c->plan->steps; *op != OP_NONE; op++) {
+	for (; *op != OP_NONE; op++) {
 		if (c->o->dry_run) {
 			plan_print((unsigned)(op - c->plan->steps) + 1, *op,
 			    instances_label(&c->after));
@@ -204,7 +204,7 @@ resume_removal(struct change *c)
 	msg_warn("%s: finishing what was interrupted", given);
 	(void)strlcpy(c->after.dir, given, sizeof(c->after.dir));
 	c->before = c->after;
-	run_steps(c);
+	run_steps(c, c->plan->steps + 1); /* the first is done */
 }
 
 /* destroy and deport */
@@ -290,7 +290,7 @@ change_existing(struct change *c)
 		(void)strlcpy(c->f.sel.dir, c->e->i.dir, sizeof(c->f.sel.dir));
 	else
 		select_frame(c->e, &c->f.sel);
-	run_steps(c);
+	run_steps(c, c->plan->steps);
 	show_removal(c);
 	if (c->o->mode == MODE_ASSIGN && c->before.name[0] != '\0')
 		warn_nameless(c);
@@ -337,7 +337,7 @@ change_new(struct change *c)
 	need_init(c);
 	if (c->o->mode == MODE_CREATE && !added_complete(c->after.dir))
 		need_prototypes(c);
-	run_steps(c);
+	run_steps(c, c->plan->steps);
 	warn_nameless(c);
 }
 
@@ -349,7 +349,7 @@ change_run(const struct instances *list, struct options *o)
 	switch (o->mode) {
 	case MODE_INIT:
 		c.before = c.after = list->v[0].i;
-		run_steps(&c);
+		run_steps(&c, c.plan->steps);
 		break;
 	case MODE_CREATE:
 	case MODE_IMPORT: change_new(&c); break;
