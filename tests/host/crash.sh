@@ -87,7 +87,8 @@ crash_scene() { # ACTION
 
 crash_walk() { # kill|fail ACTION USER
 	crash_scene "$2"
-	LIMIT=280
+	LIMIT=${THOROUGH:+3000}
+	LIMIT=${LIMIT:-280}
 	run root "/mnt/src/$BUILD/tests/crashwalk" "$1" "$3" $TOUCHED \
 		"$POSTMULTI" "$POSTMULTI" "${COMMAND[@]}"
 	tail -n 1 <<<"$OUT" >/tmp/walk.sum
@@ -99,11 +100,12 @@ CRASH_WALKS=(init:root create:root create:alice deep:root import:root
 	enable:alice disable:root disable:alice deport:root deport:alice
 	destroy:root destroy:alice)
 
-crash_walks() { # kill|fail TITLE USER
+crash_walks() { # kill|fail TITLE USER [ACTION...]
 	local walk action user points=0 calls=0 trees=0 commands=0 n
 	for walk in "${CRASH_WALKS[@]}"; do
 		action=${walk%:*} user=${walk#*:}
 		[ "$user" = "$3" ] || continue
+		[ $# = 3 ] || [[ " ${*:4} " = *" $action "* ]] || continue
 		commands=$((commands + 1))
 		: >/tmp/walk.sum
 		check "$2: $action as $user" crash_walk "$1" "$action" "$user"
