@@ -90,6 +90,7 @@ run_one(void *ctx, const struct entry *e)
 	}
 	set_instance(&e->i);
 	s.envp = environ;
+	msg_detail(2, "%s: running %s", instances_label(&e->i), s.path);
 	if (spawn_start(&s, &pid, &why) != ERR_OK ||
 	    spawn_wait(pid, &status, &why) != ERR_OK)
 		msg_error("%s", why.text);

@@ -235,6 +235,23 @@ find_conflicts(struct instances *list)
 	claims_free(c);
 }
 
+/* What -v -v -v tells of every instance. */
+static void
+tell_all(const struct instances *list)
+{
+	const struct entry *e;
+
+	for (e = list->v; e < list->v + list->n; e++)
+		if (e->state == ENTRY_GOOD)
+			msg_detail(3,
+			    "%s: name \"%s\", group \"%s\", enabled %s, "
+			    "queue_directory %s, data_directory %s",
+			    e->i.dir, e->i.name, e->i.group,
+			    e->i.enabled ? "yes" : "no", e->i.queue, e->i.data);
+		else
+			msg_detail(3, "%s: %s", e->i.dir, e->why);
+}
+
 enum err
 instances_load(struct instances *list, struct why *why)
 {
@@ -254,6 +271,7 @@ instances_load(struct instances *list, struct why *why)
 	if (list->n == 1)
 		list->v[0].i.enabled = true;
 	find_conflicts(list);
+	tell_all(list);
 	return ERR_OK;
 }
 

@@ -34,7 +34,7 @@ void msg_fail(void);
 
 void msg_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* Detail for -v (level 1), -v -v (2): standard error only. */
+/* Detail for -v (level 1), -v -v (2), -v -v -v (3): standard error only. */
 void msg_detail(int level, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 

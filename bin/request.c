@@ -208,6 +208,7 @@ request_run(const struct frame *f, char *const args[], struct reply *r,
 	memset(r, 0, sizeof(*r));
 	catch_signals();
 	argv = arguments(helper_name(op->helper), args);
+	msg_detail(2, "%s: running %s, to %s", op->name, path, op->text);
 	(void)fflush(NULL);
 	e = start(path, argv, f, &fd, &pid, why);
 	error = errno;

@@ -272,6 +272,33 @@ logged() {
 		fail "the mail log has no line: $(tail -n 3 "$LOG")"
 }
 
+# On stderr alone, the same for a delegate, whose rule is told.
+verbose() { # USER
+	local lines=0 mode v
+	for mode in "-i two -e enable" "-i one -p check"; do
+		lines=0
+		for v in -v -vv "-v -v -v"; do
+			# shellcheck disable=SC2086
+			works "$1" "$POSTMULTI" $v $mode
+			out_is ""
+			err_has "^postmulti: (config.enable|exec.postfix): .*, by "
+			[ "$(wc -l <<<"$ERR")" -gt $lines ] ||
+				fail "no more with $v than with less"
+			lines=$(wc -l <<<"$ERR")
+		done
+		err_has "running $HELPERS/postmulti-(config|exec), "
+		err_has '^postmulti: /etc/postfix-one: name "postfix-one", group "mta", enabled yes, queue_directory /var/spool/postfix-one, '
+		works "$1" "$POSTMULTI" $mode
+		err_empty
+	done
+	[ "$1" = root ] || err_is_by_rule "$1"
+}
+
+err_is_by_rule() {
+	run "$1" "$POSTMULTI" -v -i one -p check
+	err_has 'by /etc/postmulti/policy.d/test.conf:1'
+}
+
 no_waiting() {
 	local start=$EPOCHREALTIME
 	run root "$POSTMULTI" -z
@@ -303,4 +330,9 @@ check "MAIL_CONFIG" mail_config
 check "actions without effect write nothing" no_effect
 check "fatal messages are in the mail log too" logged
 check "errors come at once" no_waiting
+install_policy <<-'EOF'
+	permit alice manage,operate   group mta
+EOF
+check "more -v, more detail" verbose root
+check "more -v, more detail, for a delegate" verbose alice
 finish
