@@ -65,7 +65,7 @@ facility_number(void)
 
 /* postlog(1) knows how to reach postlogd(8); what it says itself would only
  * repeat ours. */
-static void
+static bool
 log_by_postlog(const char *severity, const char *text)
 {
 	const char *const argv[] = {
@@ -77,8 +77,8 @@ log_by_postlog(const char *severity, const char *text)
 	int status;
 	pid_t pid;
 
-	if (spawn_start(&s, &pid, NULL) == ERR_OK)
-		(void)spawn_wait(pid, &status, NULL);
+	return spawn_start(&s, &pid, NULL) == ERR_OK &&
+	    spawn_wait(pid, &status, NULL) == ERR_OK && status == 0;
 }
 
 static void
@@ -92,11 +92,10 @@ report(const char *severity, int priority, const char *fmt, va_list ap)
 			*p = '?';
 	(void)fflush(stdout);
 	(void)fprintf(stderr, PROGRAM ": %s: %s\n", severity, text);
-	if (log_postlog != NULL) {
-		log_by_postlog(priority == LOG_WARNING ? "warn" : "fatal",
-		    text);
+	/* A maillog_file that can't be written keeps nothing out of the log. */
+	if (log_postlog != NULL &&
+	    log_by_postlog(priority == LOG_WARNING ? "warn" : "fatal", text))
 		return;
-	}
 	openlog(log_ident, LOG_PID | LOG_NDELAY, facility_number());
 	syslog(priority, "%s: %s", severity, text);
 }

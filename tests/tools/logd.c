@@ -1,7 +1,8 @@
 /*
- * logd SOCKET FILE: a log daemon for tests.  Binds the datagram SOCKET, goes
- * into the background once it can be written to, and appends every message
- * to FILE, one a line, without its <priority>.  Kill it and there is none.
+ * logd [-p] SOCKET FILE: a log daemon for tests.  Binds the datagram SOCKET,
+ * goes into the background once it can be written to, and appends every
+ * message to FILE, one a line, without its <priority> unless -p says so.  Kill
+ * it and there is none.
  */
 
 #include <sys/socket.h>
@@ -10,6 +11,7 @@
 #include <errno.h>
 #include <error.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -34,12 +36,13 @@ listen_on(const char *path)
 
 /* One line for one message, whatever it contains. */
 static size_t
-flatten(char *buf, size_t len)
+flatten(char *buf, size_t len, bool priority)
 {
 	size_t i, start = 0;
 	char *gt;
 
-	if (len > 0 && buf[0] == '<' && (gt = memchr(buf, '>', len)) != NULL)
+	if (!priority && len > 0 && buf[0] == '<' &&
+	    (gt = memchr(buf, '>', len)) != NULL)
 		start = (size_t)(gt - buf) + 1;
 	memmove(buf, buf + start, len - start);
 	len -= start;
@@ -55,12 +58,15 @@ flatten(char *buf, size_t len)
 int
 main(int argc, char *argv[])
 {
+	bool priority = argc > 1 && strcmp(argv[1], "-p") == 0;
 	char buf[65536];
 	ssize_t n;
 	int in, out;
 
+	argc -= priority;
+	argv += priority;
 	if (argc != 3)
-		error(1, 0, "usage: logd SOCKET FILE");
+		error(1, 0, "usage: logd [-p] SOCKET FILE");
 	in = listen_on(argv[1]);
 	out = open(argv[2], O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
 	if (out < 0)
@@ -68,7 +74,7 @@ main(int argc, char *argv[])
 	if (daemon(0, 0) != 0)
 		error(1, errno, "daemon");
 	while ((n = recv(in, buf, sizeof(buf) - 1, 0)) >= 0)
-		if (write(out, buf, flatten(buf, (size_t)n)) < 0)
+		if (write(out, buf, flatten(buf, (size_t)n, priority)) < 0)
 			return 1;
 	return 1;
 }
