@@ -596,11 +596,19 @@ remove_dir(void **state)
 }
 
 static void
+skip_unless_root(void)
+{
+	if (geteuid() != 0) {
+		print_message("SKIP: policy files are root's\n");
+		skip();
+	}
+}
+
+static void
 test_load(void **state)
 {
 	(void)state;
-	if (geteuid() != 0)
-		skip(); /* policy files are root's */
+	skip_unless_root();
 	assert_int_equal(load(), ERR_OK);
 	assert_int_equal(P.nrules, 0);
 	put("policy.conf", "permit a start any\n", 0644);
@@ -633,8 +641,7 @@ test_load_rejects(void **state)
 	int n;
 
 	(void)state;
-	if (geteuid() != 0)
-		skip();
+	skip_unless_root();
 	put("policy.d/q.conf", "permit a start any\n", 0664);
 	must_reject("policy.d/q.conf");
 	put("policy.d/q.conf", "permit a start any\n", 0646);
@@ -672,8 +679,7 @@ static void
 test_load_rejects_directory(void **state)
 {
 	(void)state;
-	if (geteuid() != 0)
-		skip();
+	skip_unless_root();
 	assert_int_equal(fchmodat(dirfd_, "policy.d", 0775, 0), 0);
 	assert_int_equal(load(), ERR_UNTRUSTED);
 	assert_int_equal(fchmodat(dirfd_, "policy.d", 0755, 0), 0);
@@ -697,8 +703,7 @@ test_load_many_files(void **state)
 	int i;
 
 	(void)state;
-	if (geteuid() != 0)
-		skip();
+	skip_unless_root();
 	put("policy.conf", "", 0644);
 	for (i = 4; i < POLICY_FILES - 1; i++) {
 		(void)snprintf(name, sizeof(name), "policy.d/n%03d.conf",
