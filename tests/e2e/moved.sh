@@ -1,6 +1,9 @@
 #!/bin/bash
 # Nothing about the installed Postfix is built in: one whose directories, user
 # and group were all changed in main.cf is managed as Postfix's own would.
+# The original finds postconf(1) by command_directory.  Ours knows its place
+# from the build, since it has to run it before any main.cf is read: there it
+# stays, the rest moves.
 
 # shellcheck source=tests/host/lib.sh
 . "$(dirname "$0")/../host/lib.sh"
@@ -11,7 +14,8 @@ CF=$NEW/conf-a
 
 # --- in the source -----------------------------------------------------------
 
-# The strings of our C files, comments left out: "FILE STRING" a line.
+# The strings of our C files and headers, comments left out: "FILE STRING" a
+# line.
 strings_of() { # FILE...
 	local file
 	for file; do
@@ -32,8 +36,7 @@ known_defaults() {
 
 no_string() {
 	local value
-	strings_of bin/*.c helpers/*.c helpers/*/*.c libcommon/*.c policy/*.c \
-		>/tmp/strings
+	strings_of {bin,helpers,helpers/*,libcommon,policy}/*.[ch] >/tmp/strings
 	[ "$(wc -l </tmp/strings)" -gt 1000 ] || fail "where is the source"
 	# A default PATH is the system's; argv[0] is a program's name; in the
 	# log something has to stand until main.cf's syslog_name is known.
@@ -50,10 +53,46 @@ no_string() {
 		*) grep -E "^[^ ]* $value\$" /tmp/strings.left ;;
 		esac && fail "$value is built in"
 	done </tmp/defaults
-	# No other absolute path but the kernel's, those of system sockets and the
-	# package managers that doctor asks.
+	# No other absolute path but the kernel's, those of system sockets, the
+	# package managers that doctor asks, and our own policy's.
 	sed -En 's/^[^ ]* (\/[a-z]+\/.*)/\1/p' /tmp/strings.left |
-		grep -Ev '^/(dev|proc|run|sys)/|^/usr/bin/(dpkg(-query)?|rpm)$' && fail "a path is built in"
+		grep -Ev '^/(dev|proc|run|sys)/|^/usr/bin/(dpkg(-query)?|rpm)$' |
+		grep -vx /etc/postmulti && fail "a path is built in"
+	true
+}
+
+# What isn't C but installed or run by "make install", without comments.
+no_script() {
+	local value
+	sed 's/#.*//; s|/usr/sbin/nologin||' helpers/install helpers/uninstall policy/policy.conf \
+		>/tmp/scripts
+	grep -q install /tmp/scripts || fail "no scripts"
+	known_defaults | grep ^/ | sort -u >/tmp/defaults
+	while IFS= read -r value; do
+		grep -E "(^|[^a-z])$value(/|[^a-z]|\$)" /tmp/scripts &&
+			fail "$value is built in"
+	done </tmp/defaults
+	true
+}
+
+# And what the compiler made of it all, without the names of source files.
+no_binary() {
+	local file value
+	known_defaults | grep ^/ | sort -u >/tmp/defaults
+	for file in "$POSTMULTI" "$POSTMULTI-policy" $HELPERS/*; do
+		strip -o /tmp/stripped "$file" || fail "strip"
+		strings -n 3 /tmp/stripped
+	done | grep -Ev '^(PATH=)?(/[a-z/]*bin:)+/[a-z/]*bin$' >/tmp/strings
+	grep -q '/usr/sbin/postconf' /tmp/strings || fail "no strings"
+	# Where postconf(1) is, and our own places.
+	sed -E 's|/usr/sbin/postconf||g
+		s|/usr/local/s?bin/postmulti||g
+		s|/usr/local/libexec/postmulti||g
+		/^\/usr\/local\/sbin$/d' /tmp/strings >/tmp/strings.left
+	while IFS= read -r value; do
+		grep -E "(^|[^a-z])$value(/|[^a-z]|\$)" /tmp/strings.left &&
+			fail "$value is built in"
+	done </tmp/defaults
 	true
 }
 
@@ -78,7 +117,13 @@ move() {
 	groupadd -g 20100 mailer && groupadd -g 20101 dropper &&
 		useradd -u 20100 -g mailer -d /nonexistent -s /bin/false mailer ||
 		fail "no accounts"
-	mkdir -p $NEW/meta $NEW/spool $NEW/data
+	mkdir -p $NEW/bin $NEW/meta $NEW/spool $NEW/data
+	# The original runs postconf, postlog and the rest of it there.
+	sed -n 's/^$command_directory\/\([a-z]*\):f:.*/\1/p' \
+		/etc/postfix/postfix-files | while IFS= read -r file; do
+		mv "/usr/sbin/$file" $NEW/bin/
+	done
+	cp -a $NEW/bin/postconf $NEW/bin/postmulti /usr/sbin/
 	mv /usr/lib/postfix/sbin $NEW/daemons
 	mv /var/spool/postfix $NEW/spool/primary
 	mv /var/lib/postfix $NEW/data/primary
@@ -88,6 +133,7 @@ move() {
 		[ ! -e "$file" ] && [ ! -L "$file" ] || mv "$file" $NEW/meta/
 	done
 	cat >>/etc/postfix/main.cf <<-EOF
+		command_directory = $NEW/bin
 		daemon_directory = $NEW/daemons
 		meta_directory = $NEW/meta
 		queue_directory = $NEW/spool/primary
@@ -98,16 +144,17 @@ move() {
 	age
 	find $NEW -user postfix -exec chown -h mailer {} +
 	find $NEW -group postdrop -exec chgrp -h dropper {} +
-	run_tty root /usr/sbin/postfix set-permissions
+	run_tty root $NEW/bin/postfix set-permissions
 	is "postfix set-permissions" "$STATUS" 0
-	run_tty root /usr/sbin/postfix check
+	run_tty root $NEW/bin/postfix check
 	is "postfix check" "$STATUS" 0
 	# About Debian's link, which leaves the directory, it always does.
 	grep -v makedefs.out <<<"$OUT" | grep . && fail "postfix check complains"
 	is "a moved queue" "$(stat -c '%U:%G' $NEW/spool/primary/maildrop)" \
 		mailer:dropper
 	[ ! -e /var/spool/postfix ] && [ ! -e /var/lib/postfix ] &&
-		[ ! -e /usr/lib/postfix/sbin ] || fail "not moved"
+		[ ! -e /usr/lib/postfix/sbin ] && [ ! -e /usr/sbin/postfix ] ||
+		fail "not moved"
 	cp -a /etc/postfix/main.cf /tmp/moved.cf
 }
 
@@ -179,7 +226,7 @@ lives() {
 	works alice "$POSTMULTI" -i $name -e enable
 	age
 	works alice "$POSTMULTI" -i $name -p start
-	wait_for 10 /usr/sbin/postfix -c /etc/$name status 2>/dev/null ||
+	wait_for 10 $NEW/bin/postfix -c /etc/$name status 2>/dev/null ||
 		fail "not running"
 	is "its program" "$(readlink "/proc/$(tr -dc 0-9 \
 		<$NEW/spool/$name/pid/master.pid)/exe")" $NEW/daemons/master
@@ -191,7 +238,7 @@ lives() {
 	works alice "$POSTMULTI" -i $name -p check
 	refused alice "$POSTMULTI" -i $name -e destroy
 	works alice "$POSTMULTI" -i $name -p stop
-	wait_for 10 eval "! /usr/sbin/postfix -c /etc/$name status" ||
+	wait_for 10 eval "! $NEW/bin/postfix -c /etc/$name status" ||
 		fail "does not stop"
 	works alice "$POSTMULTI" -i $name -e disable
 	works alice "$POSTMULTI" -i $name -e destroy
@@ -201,6 +248,12 @@ lives() {
 	out_is "$(printf '%-15s %-15s %-9s %s' - - y /etc/postfix)"
 }
 
+# What a command of USER's finds in its environment, by POSTMULTI.
+found() { # USER POSTMULTI INSTANCE
+	as "$1" /usr/bin/env -i PATH=/usr/bin "$2" -i "$3" -x /usr/bin/env |
+		grep -Ev '^(_|MAIL_LOGTAG)=' | sort
+}
+
 told() {
 	local file
 	begin
@@ -208,13 +261,18 @@ told() {
 	works root "$POSTMULTI" -I postfix-out -e create
 	age
 	for file in - out; do
-		env -i PATH=/usr/bin "$ORIGINAL" -i $file -x /usr/bin/env |
-			grep -Ev '^(_|MAIL_LOGTAG)=' | sort >/tmp/theirs
-		env -i PATH=/usr/bin "$POSTMULTI" -i $file -x /usr/bin/env |
-			grep -Ev '^(_|MAIL_LOGTAG)=' | sort >/tmp/ours
+		found alice "$ORIGINAL" $file >/tmp/theirs
+		found alice "$POSTMULTI" $file >/tmp/ours
 		same "environment" /tmp/theirs /tmp/ours
 		grep -qx "daemon_directory=$NEW/daemons" /tmp/ours ||
 			fail "not the moved daemon_directory"
+		grep -qx "command_directory=$NEW/bin" /tmp/ours ||
+			fail "not the moved command_directory"
+		# What main.cf says decides no PATH of root's.
+		found root "$ORIGINAL" $file | sed "s|$NEW/bin|/usr/sbin|" \
+			>/tmp/theirs
+		found root "$POSTMULTI" $file >/tmp/ours
+		same "root's environment" /tmp/theirs /tmp/ours
 	done
 	grep -qx "queue_directory=$NEW/spool/postfix-out" /tmp/ours ||
 		fail "not beside the moved queue"
@@ -235,12 +293,14 @@ refuses_mail() {
 }
 
 check "no path and no default of Postfix is in our source" no_string
+check "nor in what is installed besides, or installs it" no_script
 check "the Makefile defines postconf's place, and else our own" no_definition
 install_suite
 install_policy <<-'EOF'
 	permit alice create           group mta
 	permit alice manage,operate   instance postfix-out
 EOF
+check "nor in the programs as they are installed" no_binary
 check "Postfix's directories, user and group are moved" move
 [ -f /tmp/moved.cf ] || finish
 check "create, as Postfix's own" equal root '-I postfix-out -G mta -e create'
