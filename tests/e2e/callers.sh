@@ -409,22 +409,40 @@ ended() { # HOW: notes the exit status, and that master had said its farewell
 		's/^.*master\[[0-9]*\]: \(.*signal\)/master: \1/p' >>/tmp/said
 }
 
-begun() {
+# Same with a terminal; what goes to descriptor $keys is typed there.
+typing() { # COMMAND...
+	rm -f /tmp/keys
+	mkfifo /tmp/keys
+	# The shell outlives ^C to tell the exit status.
+	timeout -s KILL "$LIMIT" script -qec "trap : INT; $(printf '%q ' "$@")
+		exit \$?" /dev/null </tmp/keys >/tmp/container.out 2>&1 &
+	outer=$!
+	exec {keys}>/tmp/keys
+}
+
+begun() { # COMMAND...
 	age
 	marked
 	logged=$BEGAN
-	container -i - -p start-fg
-	wait_for 20 is_up - || fail "not running: $(cat /tmp/container.out)"
-	wait_for 20 eval "sed '1,${logged}d' '$LOG' | grep -q 'daemon started'" ||
-		fail "master did not start"
+	"$@"
+	started
+}
+
+# Told by the log: who asks by is_up has master's lock for a moment, and a master
+# that just then wants it gives up.
+started() {
+	wait_for 20 eval "sed '1,${logged}d' '$LOG' |
+		grep -q 'daemon started' - /tmp/container.out" ||
+		fail "not running: $(cat /tmp/container.out)"
+	is_up - || fail "not running"
 }
 
 # What both can do.
 stopped_inside() {
-	begun
+	begun container -i - -p start-fg
 	nsenter -t "$inner" -p -m /usr/sbin/postfix stop >/dev/null 2>&1
 	ended "postfix stop"
-	begun
+	begun container -i - -p start-fg
 	kill -TERM "$(master_process)"
 	ended "SIGTERM to master"
 }
@@ -441,12 +459,56 @@ foreground() {
 	side ours
 	for sig in TERM INT; do
 		: >/tmp/said
-		begun
+		begun container -i - -p start-fg
+		kill -HUP "$inner"
+		reloaded
 		kill -$sig "$inner"
 		ended "SIG$sig"
 		is "SIG$sig" "$(cat /tmp/said)" "SIG$sig: exit status 1
 master: terminating on signal $(kill -l $sig)"
 	done
+}
+
+reloaded() {
+	wait_for 20 eval "sed '1,${logged}d' '$LOG' | grep -q 'master.*reload --'" ||
+		fail "no reload"
+}
+
+# The terminal tells whoever is in its foreground, where master isn't: Postfix's
+# own leaves it behind, or has it killed with the container.
+typed_interrupt() {
+	side ours
+	: >/tmp/said
+	cp -a /tmp/untouched.cf /etc/postfix/main.cf
+	begun typing "$PLACE" -i - -p start-fg
+	printf '\003' >&"$keys"
+	ended "^C"
+	begun typing unshare --pid --fork --kill-child --mount-proc \
+		"$PLACE" -i - -p start-fg
+	printf '\003' >&"$keys"
+	ended "^C to a first process"
+	is "what was heard" "$(cat /tmp/said)" "^C: exit status 1
+master: terminating on signal 2
+^C to a first process: exit status 1
+master: terminating on signal 2"
+}
+
+# What containers do with their log.
+told_on_stdout() {
+	begun container -i - -p start-fg
+	wait_for 20 grep -q 'daemon started' /tmp/container.out ||
+		fail "nothing on stdout"
+	kill -TERM "$(master_process)"
+	ended "SIGTERM to master"
+	sed -n 's/^.*\(daemon started\)/stdout: \1/p' /tmp/container.out \
+		>>/tmp/said
+}
+
+foreground_stdout() {
+	postconf -e maillog_file=/dev/stdout
+	both told_on_stdout
+	cp -a /tmp/untouched.cf /etc/postfix/main.cf
+	heard 'stdout: daemon started'
 }
 
 # Sent when there is no master to pass it on to yet.
@@ -481,13 +543,10 @@ foreground_outside() {
 	"$TOOLS/asuser" root $PLACE -i - -p start-fg >/tmp/container.out 2>&1 \
 		</dev/null &
 	outer=$!
-	wait_for 20 is_up - || fail "not running: $(cat /tmp/container.out)"
+	started
 	pid=$(master_process)
-	wait_for 20 eval "sed '1,${logged}d' '$LOG' | grep -q 'daemon started'" ||
-		fail "master did not start"
 	kill -HUP $outer
-	wait_for 20 eval "sed '1,${logged}d' '$LOG' | grep -q 'master.*reload --'" ||
-		fail "no reload"
+	reloaded
 	is "master after a reload" "$(master_process)" "$pid"
 	kill -TERM $outer
 	wait_for 20 [ ! -e "/proc/$pid" ] || fail "master goes on"
@@ -565,6 +624,9 @@ fi
 check "start-fg with other instances is refused" foreground_refused
 check "start-fg as first process: ends as Postfix's own, and on signals" \
 	foreground
+check "start-fg: ^C on a terminal, as first process and below others" \
+	typed_interrupt
+check "start-fg: maillog_file = /dev/stdout" foreground_stdout
 check "start-fg: SIGTERM before master is there" foreground_early
 check "start-fg below others: SIGHUP reloads, SIGTERM ends" foreground_outside
 finish
