@@ -299,6 +299,63 @@ err_is_by_rule() {
 	err_has 'by /etc/postmulti/policy.d/test.conf:1'
 }
 
+# Not in command_directory: main.cf has to say where it is.
+wrapper() {
+	is "multi_instance_wrapper" "$(postconf -h multi_instance_wrapper)" \
+		"$POSTMULTI -p --"
+}
+
+delegates_words() {
+	local words
+	for words in /bin/sh /usr/bin/env "-- -x" set-permissions "status x" \
+		"start -v" ./status nonsense; do
+		# shellcheck disable=SC2086
+		refused alice "$POSTMULTI" -i one -p $words
+		err_has 'only root may run this'
+	done
+}
+
+# Bob may start but not check.
+start_disabled() {
+	works root "$POSTMULTI" -i two -e disable
+	refused bob "$POSTMULTI" -i two -p start
+	err_has 'it is disabled, so "check" would run instead of "start"'
+}
+
+# ^C on a terminal while the first of two instances is being checked.
+interrupted() {
+	local script=/usr/lib/postfix/sbin/postfix-script keys pid status
+	rm -f /tmp/go /tmp/held /tmp/keys
+	mv $script $script.real
+	cat >$script <<-END
+		#!/bin/sh
+		echo "\$1 \$config_directory" >>/tmp/held
+		until [ -e /tmp/go ]; do sleep 0.1; done
+		exec $script.real "\$@"
+	END
+	chmod 755 $script
+	mkfifo /tmp/keys
+	timeout -s KILL "$LIMIT" script -qec "trap : INT
+		$TOOLS/asuser alice $POSTMULTI -g mta -p check; exit \$?" \
+		/dev/null </tmp/keys >/tmp/tty 2>&1 &
+	pid=$!
+	exec {keys}>/tmp/keys
+	wait_for 20 [ -s /tmp/held ] || fail "not begun: $(cat /tmp/tty)"
+	printf '\003' >&"$keys"
+	# The terminal echoes it once it has told everybody.
+	wait_for 20 grep -q '\^C' /tmp/tty || fail "not typed: $(cat /tmp/tty)"
+	touch /tmp/go
+	wait $pid
+	status=$?
+	exec {keys}>&-
+	mv $script.real $script
+	is "exit status" "$status" 1
+	grep -q '^check /etc/postfix-one$' /tmp/held || fail "not begun"
+	grep postfix-two /tmp/held && fail "the next one was begun"
+	grep -q 'fatal: interrupted: "check" was finished for postfix-one, and not begun for postfix-two' \
+		/tmp/tty || fail "not said: $(cat /tmp/tty)"
+}
+
 no_waiting() {
 	local start=$EPOCHREALTIME
 	run root "$POSTMULTI" -z
@@ -332,7 +389,12 @@ check "fatal messages are in the mail log too" logged
 check "errors come at once" no_waiting
 install_policy <<-'EOF'
 	permit alice manage,operate   group mta
+	permit bob start              group mta
 EOF
 check "more -v, more detail" verbose root
 check "more -v, more detail, for a delegate" verbose alice
+check "init: by our own path" wrapper
+check "-p by a delegate: one of postfix(1)'s own words" delegates_words
+check "-p start of a disabled one, without leave to check" start_disabled
+check "^C by a delegate: what was begun is finished, and no more" interrupted
 finish
