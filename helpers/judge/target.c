@@ -97,6 +97,12 @@ target_read(struct judge *j, const char *dir, struct seen *s)
 	memset(s, 0, sizeof(*s));
 	(void)strlcpy(s->in.dir, dir, sizeof(s->in.dir));
 	(void)strlcpy(s->config.path, dir, sizeof(s->config.path));
+	/* The front-end calls it damaged: so is it for who goes without. */
+	if (!path_is_clean(dir)) {
+		s->err = why_set(&s->why, ERR_SYNTAX,
+		    "%.200s: not a usable absolute path", dir);
+		return;
+	}
 	s->err = read_maincf(j, dir, &s->config, j->text, &j->cf, &s->why);
 	if (s->err == ERR_OK)
 		s->err = site_instance(&j->cf, &j->defaults, &s->in, &s->why);
