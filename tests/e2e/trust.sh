@@ -29,6 +29,7 @@ one_line() {
 		fail "more than one line of a kind"
 	grep -Ev '^postmulti: (fatal|warning): ' /tmp/run.err && fail "and more"
 	err_has "$SAYS|$UNNAMED"
+	! grep -Eq -- "$SAYS" <<<"$ERR" || : >/tmp/said
 	[ -z "$OUT" ] || fail "something on stdout"
 }
 
@@ -40,6 +41,7 @@ by_hand() { # HELPER KEY=VALUE...: the helper itself refuses, with a sentence
 	grep -q '^exit 1$' <<<"$OUT" || fail "the exit status should be 1"
 	grep -Eq "^error .*($SAYS|$UNNAMED)" <<<"$OUT" ||
 		fail "should say: $SAYS"
+	! grep -Eq "^error .*($SAYS)" <<<"$OUT" || : >/tmp/said
 }
 
 edits_refused() {
@@ -73,6 +75,13 @@ commands_refused() {
 	done
 }
 
+# Enough for what is looked at by one function for all commands.
+check_refused() {
+	run alice "$POSTMULTI" -i postfix-box -p check
+	one_line
+	by_hand exec op=exec.postfix sel.inode=$CONFIG command=start
+}
+
 all_refused() {
 	edits_refused
 	destroy_refused
@@ -92,25 +101,31 @@ planted() { # SAYS EXPECT PLANT [ARGUMENT...]
 	local SAYS=$1 expect=$2
 	shift 2
 	# What is to be started has to be enabled, for the last of the refusals.
-	[ "$expect" != commands_refused ] || param "multi_instance_enable = yes"
+	[[ $expect != @(commands|check)_refused ]] || param "multi_instance_enable = yes"
 	# The lock that is held while a queue is looked at may stay.
 	install -m 600 /dev/null $QUEUE/pid/master.pid
 	"$@" || fail "could not be planted: $*"
 	age
 	picture >/tmp/before
+	rm -f /tmp/said
 	"$expect"
 	picture >/tmp/after
 	same "state after $*" /tmp/before /tmp/after
+	# A refusal for another reason is none of this.
+	[ -e /tmp/said ] || fail "nobody said: $SAYS"
 	[ ! -e /tmp/mark ] || fail "root ran something: $(cat /tmp/mark)"
 }
 
 rebuild() {
 	local at
-	for at in $CONFIG $QUEUE $DATA /srv/hers; do
+	for at in $CONFIG $QUEUE/active $QUEUE $DATA /srv/hers /var/spool \
+		/var/lib; do
 		while umount $at 2>/dev/null; do :; done
 	done
-	chown root:root /etc /var /var/spool /var/lib /etc/postfix
-	chmod 755 /etc /var /var/spool /var/lib
+	chown root:root /etc /var /var/spool /var/lib /etc/postfix \
+		/etc/postfix/main.cf /usr/sbin/postfix
+	chmod 755 /etc /var /var/spool /var/lib /etc/postfix /usr/sbin/postfix
+	rm -rf /etc/postfix/main.cf /etc/postfix/main.cf.tmp
 	chown -R root /etc/postfix/postfix-files* &&
 		rm -rf /srv/* /etc/real /etc/victim /tmp/mark
 	fresh
@@ -167,9 +182,14 @@ thing() { # KIND PATH
 	esac
 }
 
-deep() {
+deep() { # [KIND]
 	mkdir -p $CONFIG/maps/more
-	thing foreign $CONFIG/maps/more/table
+	thing "${1:-foreign}" $CONFIG/maps/more/table
+}
+
+too_deep() {
+	mkdir -p $CONFIG/1/2/3/4/5/6/7/8/9/10
+	thing foreign $CONFIG/1/2/3/4/5/6/7/8/9/10/table
 }
 
 # main.cf or master.cf itself is one of those, with the contents it had.
@@ -177,6 +197,9 @@ becomes() { # KIND FILE
 	cp -p "$2" /srv/copy
 	case $1 in
 	link) mv "$2" /srv/real && ln -s /srv/real "$2" ;;
+	inside) mv "$2" $CONFIG/real.cf && ln -s real.cf "$2" ;;
+	dir) rm "$2" && mkdir "$2" ;;
+	missing) rm "$2" ;;
 	hard) ln "$2" /etc/real ;;
 	foreign) chown carol "$2" ;;
 	group) chgrp carol "$2" && chmod 664 "$2" ;;
@@ -218,6 +241,21 @@ open() { # DIRECTORY [MODE]
 
 linked() { # DIRECTORY
 	mkdir -p /srv/real && mv "$1" /srv/real/box && ln -s /srv/real/box "$1"
+}
+
+acl() { # DIRECTORY
+	setfacl -m u:carol:rwx "$1"
+}
+
+lexical() { # PARAMETER VALUE: one and the same directory, written otherwise
+	sed -i "s|^$1 = .*|$1 = $2|" $CONFIG/main.cf
+	grep -qxF "$1 = $2" $CONFIG/main.cf &&
+		[[ $2 -ef $QUEUE || $2 -ef $DATA ]]
+}
+
+listed_as() { # ENTRY in the place of the directory's own
+	sed -i "s|$CONFIG|$1|" /etc/postfix/main.cf
+	[ "$1" -ef $CONFIG ]
 }
 
 replaced() { # DIRECTORY KIND: something else has its name
@@ -267,6 +305,11 @@ mounted() { # DIRECTORY
 	cp -a "$1" /srv/hers
 	chown carol /srv/hers
 	mount --bind /srv/hers "$1"
+}
+
+over() { # DIRECTORY: a copy that is carol's is mounted on it
+	cp -a "$1" /srv/hers && chown carol /srv/hers &&
+		mount --bind /srv/hers "$1"
 }
 
 twin() { # DIRECTORY: the same inode as another instance's, by a bind mount
@@ -401,28 +444,30 @@ case_of "daemon-dir: by another parameter" "daemon_directory.*differs" \
 	all_refused param 'daemon_directory = $config_directory/evil'
 
 # Ancestors.
+# A delegate is told which instance can't be trusted, not what is wrong with it
+# when its main.cf isn't: it may be none of hers.
 rows() { # WHAT PATH PLANT...: each kind of an ancestor
-	case_of "ancestors: $1 below another user's directory" "$2.*$O" \
+	case_of "ancestors: $1 below another user's directory" "$2.*$O|not: $2/" \
 		all_refused "${@:3}" foreign
-	case_of "ancestors: $1 below a directory writable by all" "$2.*$W" \
+	case_of "ancestors: $1 below a directory writable by all" "$2.*$W|not: $2/" \
 		all_refused "${@:3}" open
-	case_of "ancestors: $1 below a sticky one" "$2.*$W" \
+	case_of "ancestors: $1 below a sticky one" "$2.*$W|not: $2/" \
 		all_refused "${@:3}" sticky
-	case_of "ancestors: $1 below a symlink" "$2.*$LINK" \
+	case_of "ancestors: $1 below a symlink" "$2.*$LINK|not: $2/" \
 		all_refused "${@:3}" linked
-	case_of "ancestors: $1 below another user's mount" "$2.*$O" \
+	case_of "ancestors: $1 below another user's mount" "$2.*$O|not: $2/" \
 		all_refused "${@:3}" mounted
 }
 rows "configuration" /srv/hers config_below
 rows "queue" /srv/hers below queue_directory
 rows "data" /srv/hers below data_directory
 for at in $CONFIG $QUEUE; do
-	case_of "$at is another user's" "$at.*$O" all_refused foreign $at
-	case_of "$at is writable by all" "$at.*$W" all_refused open $at
-	case_of "$at is writable by a group" "$at.*$W" all_refused open $at 775
-	case_of "$at is another user's mount" "$at.*$O" all_refused mounted $at
+	case_of "$at is another user's" "$at.*$O|not: $at" all_refused foreign $at
+	case_of "$at is writable by all" "$at.*$W|not: $at" all_refused open $at
+	case_of "$at is writable by a group" "$at.*$W|not: $at" all_refused open $at 775
+	case_of "$at is another user's mount" "$at.*$O|not: $at" all_refused mounted $at
 done
-case_of "$CONFIG is a symlink" "$CONFIG.*$LINK" all_refused linked $CONFIG
+case_of "$CONFIG is a symlink" "$CONFIG.*$LINK|not: $CONFIG" all_refused linked $CONFIG
 for at in $QUEUE $DATA; do
 	case_of "$at is a symlink" "$at.*($LINK|must be a directory)" \
 		all_refused linked $at
@@ -482,6 +527,122 @@ case_of "a file in postfix-files.d is another user's" "more.*$O" \
 	commands_refused files_entry
 rm -rf /etc/postfix/postfix-files.d/more
 
+# The rest of each table: other kinds, other places, other ways to write it.
+for kind in hard fifo socket device link dangling open group; do
+	case_of "two levels down: a $kind" "maps/more/table" \
+		check_refused deep $kind
+done
+case_of "deeper than anybody looks" "too deep" check_refused too_deep
+case_of "a sub-directory is sticky and writable" "maps.*$W" \
+	check_refused thing sticky $CONFIG/maps
+for file in main.cf master.cf; do
+	case_of "$file is a link within the directory" "$file" \
+		all_refused becomes inside $CONFIG/$file
+done
+case_of "main.cf is a directory" "main.cf|not: $CONFIG" \
+	all_refused becomes dir $CONFIG/main.cf
+case_of "main.cf is missing" "main.cf.*No such file" \
+	all_refused becomes missing $CONFIG/main.cf
+for at in $CONFIG $QUEUE $DATA; do
+	case_of "$at is sticky and writable" "$at.*$W|not: $at" \
+		all_refused open $at 1777
+	if [ -n "$(type -P setfacl)" ]; then
+		case_of "$at is writable by an ACL" "$at.*$W|not: $at" all_refused acl $at
+	else
+		skip_case "$at is writable by an ACL" "no setfacl"
+	fi
+done
+case_of "$DATA is writable by a group" "$DATA.*$W" all_refused open $DATA 770
+case_of "$DATA is another user's mount" "$DATA.*must be a directory of" \
+	commands_refused mounted $DATA
+case_of "$QUEUE/active is another user's mount" "active.*$S" \
+	commands_refused mounted $QUEUE/active
+for at in $QUEUE $DATA; do
+	for kind in dangling socket device open; do
+		case_of "$at is replaced: $kind" \
+			"$at.*(not a directory|must be a directory|$LINK)" \
+			all_refused replaced $at $kind
+	done
+done
+for at in /../var/ /./ //; do
+	case_of "ancestors: \"$at\" in queue_directory" \
+		"queue_directory|main.cf.*/" all_refused \
+		lexical queue_directory /var${at}spool/postfix-box
+	case_of "ancestors: \"$at\" in data_directory" \
+		"data_directory|main.cf.*/" all_refused \
+		lexical data_directory /var${at}lib/postfix-box
+	case_of "ancestors: \"$at\" in the list" \
+		"not a usable absolute path|not: /etc" all_refused \
+		listed_as /etc${at/var/etc}postfix-box
+done
+while IFS=: read -r sub _ owner _; do
+	sub=${sub##*/}
+	[[ " active maildrop pid private " != *" $sub "* ]] || continue
+	case_of "queue-symlink: $sub is a link" "$QUEUE/$sub.*$S" \
+		check_refused thing dirlink $QUEUE/$sub
+	case_of "$sub is another user's" "$QUEUE/$sub.*$S $owner" \
+		check_refused foreign $QUEUE/$sub
+	case_of "$sub is writable by all" "$QUEUE/$sub.*$S" \
+		check_refused open $QUEUE/$sub
+done < <(sed -n 's|^\(\$queue_directory/[a-z]*\):d:\$*\([a-z_]*\):.*|\1:d:\2:|p' \
+	/etc/postfix/postfix-files | sed 's/mail_owner/postfix/')
+for kind in socket device; do
+	case_of "queue-symlink: active is a $kind" "$QUEUE/active.*$S" \
+		check_refused thing $kind $QUEUE/active
+done
+case_of "a program of Postfix's is another user's" "/usr/sbin/postfix.*$O" \
+	commands_refused chown carol /usr/sbin/postfix
+case_of "a program of Postfix's is writable by a group" "/usr/sbin/postfix.*$W" \
+	commands_refused chmod 775 /usr/sbin/postfix
+
+# The primary's, which the list is in.
+P=/etc/postfix
+case_of "primary: its directory is another user's" "$P.*$O" \
+	all_refused foreign $P
+case_of "primary: its directory is writable by all" "$P.*$W" all_refused open $P
+case_of "primary: its directory is sticky" "$P.*$W" all_refused open $P 1777
+for kind in link fifo socket device hard foreign group open; do
+	case_of "primary: main.cf is a $kind" "$P/main.cf" \
+		all_refused becomes $kind $P/main.cf
+done
+# Nobody but root could have planted it: replaced or refused, not followed.
+replaced_tmp() {
+	local SAYS=main.cf.tmp
+	run alice "$POSTMULTI" -i postfix-box -e deport
+	[ "$STATUS" -le 1 ] || fail "deport hangs or dies"
+	[ "$STATUS" = 1 ] || { [ ! -e $P/main.cf.tmp ] && [ ! -L $P/main.cf.tmp ]; } ||
+		fail "it is still there"
+	[ "$STATUS" = 0 ] || one_line
+	is "the victims" "$(stat -c %a:%U:%s:%h /srv/victim/file /etc/victim |
+		tr '\n' ' ')" "$1"
+	is "the list's file" "$(stat -c %F:%a:%U $P/main.cf)" \
+		"regular file:644:root"
+}
+for kind in link dangling hard fifo open foreign; do
+	rebuild || exit 1
+	thing $kind $P/main.cf.tmp
+	check "primary: main.cf.tmp is a $kind" replaced_tmp \
+		"$(stat -c %a:%U:%s: /srv/victim/file)1 $(
+			stat -c %a:%U:%s: /etc/victim)1 "
+done
+state_open() { # What only root may look into, for others to write
+	local at=$1
+	run alice "$POSTMULTI" -i postfix-box -e disable
+	is "exit status with $at" "$STATUS" 1
+	err_has "$at"
+	chown root:root "$at"
+	chmod "$2" "$at"
+	works alice "$POSTMULTI" -i postfix-box -e disable
+}
+for at in /var/lib/postmulti /var/lib/postmulti/records; do
+	rebuild || exit 1
+	mode=$(stat -c %a $at)
+	chown carol $at
+	check "state: $at is another user's" state_open $at "$mode"
+	chmod 777 $at
+	check "state: $at is writable by all" state_open $at "$mode"
+done
+
 # --- create and import -----------------------------------------------------------
 
 create_refused() {
@@ -517,6 +678,13 @@ case_of "create: /var/lib is writable by all" "/var/lib.*$W" \
 	create_refused open /var/lib
 case_of "create: /etc is writable by a group" "/etc.*$W" \
 	create_refused open /etc 775
+
+case_of "create: /var/spool is sticky" "/var/spool.*$W" \
+	create_refused open /var/spool 1777
+case_of "create: /var/lib is another user's mount" "/var/lib.*$O" \
+	create_refused over /var/lib
+case_of "create: /var/spool is another user's mount" "/var/spool.*$O" \
+	create_refused over /var/spool
 
 # shellcheck disable=SC2120
 to_import() { # PLANT [ARGUMENT...]
@@ -561,6 +729,35 @@ case_of "import: the queue is a symlink" "postfix-imp.*$LINK" import_refused \
 case_of "import: the data is below another user's directory" "/srv/hers.*$O" \
 	import_refused to_import eval 'install -d -o carol /srv/hers;
 	imp_param data_directory /srv/hers/data'
+
+for kind in hard fifo socket device dangling open; do
+	case_of "import: main.cf.tmp is a $kind" "main.cf.tmp" import_refused \
+		to_import thing $kind /etc/postfix-imp/main.cf.tmp
+done
+for kind in link fifo device; do
+	case_of "import: main.cf is a $kind" "main.cf" import_refused \
+		to_import becomes $kind /etc/postfix-imp/main.cf
+done
+case_of "import: the directory is writable by all" "postfix-imp.*$W" \
+	import_refused to_import open /etc/postfix-imp
+case_of "import: the directory is a symlink" "postfix-imp.*$LINK" \
+	import_refused to_import linked /etc/postfix-imp
+case_of "import: the queue is another user's" "postfix-imp" \
+	import_refused_late to_import foreign /var/spool/postfix-imp
+case_of "import: the queue is writable by all" "postfix-imp" \
+	import_refused_late to_import open /var/spool/postfix-imp
+case_of "import: the queue is below another user's directory" "/srv/hers.*$O" \
+	import_refused to_import eval 'install -d -o carol /srv/hers;
+	imp_param queue_directory /srv/hers/queue'
+case_of "import: the data is a FIFO" "postfix-imp" import_refused_late \
+	to_import replaced /var/lib/postfix-imp fifo
+case_of "import: the data is a symlink" "postfix-imp.*$LINK|not a directory" \
+	import_refused to_import linked /var/lib/postfix-imp
+case_of "import: a queue's sub-directory is a symlink" "postfix-imp/active" \
+	import_refused_late to_import thing dirlink /var/spool/postfix-imp/active
+case_of "import: a queue's sub-directory is another user's" \
+	"postfix-imp/active" import_refused_late to_import foreign \
+	/var/spool/postfix-imp/active
 
 # --- root ------------------------------------------------------------------------
 
