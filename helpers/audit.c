@@ -89,19 +89,21 @@ status_of(const struct actor *a)
 	return WIFEXITED(a->reply.status) ? WEXITSTATUS(a->reply.status) : 128;
 }
 
-/* Which postfix(1) command: root's own words, or the delegate's action. */
-static void
+/* Root's own words for postfix(1); whether there is room for them all. */
+static bool
 words(const struct actor *a, char *out, size_t size)
 {
+	bool fit = true;
 	char **w;
 
 	out[0] = '\0';
 	if (a->v.op != OP_POSTFIX || !a->caller->root || a->argv[1] == NULL)
-		return;
-	for (w = a->argv + 2; *w != NULL; w++) {
+		return true;
+	for (w = a->argv + 2; *w != NULL && fit; w++) {
 		(void)strlcat(out, out[0] != '\0' ? " " : "", size);
-		(void)strlcat(out, *w, size);
+		fit = strlcat(out, *w, size) < size;
 	}
+	return fit;
 }
 
 const char *
@@ -124,6 +126,7 @@ write_line(const struct actor *a, bool done, enum err e, const char *detail)
 	const struct verdict *v = &a->v;
 	const struct op_info *op = op_info(v->op);
 	char uid[16], status[16], ms[24], held[16], root[256];
+	const bool fit = words(a, root, sizeof(root));
 	const struct log_pair pairs[] = {
 	    {"event", done ? "done" : "decided"},
 	    {"id", id},
@@ -141,6 +144,7 @@ write_line(const struct actor *a, bool done, enum err e, const char *detail)
 		    e == ERR_DENIED ? "denied" :
 				      "failed"},
 	    {"words", root},
+	    {"cut", fit ? "" : "words"},
 	    {"detail", detail},
 	    /* of "done" only: */
 	    {"status", status},
@@ -150,7 +154,6 @@ write_line(const struct actor *a, bool done, enum err e, const char *detail)
 	    {"further", counted ? "counted" : ""},
 	};
 
-	words(a, root, sizeof(root));
 	(void)snprintf(uid, sizeof(uid), "%lu", (unsigned long)a->caller->uid);
 	(void)snprintf(status, sizeof(status), "%d", status_of(a));
 	(void)snprintf(ms, sizeof(ms), "%ld", elapsed_ms());

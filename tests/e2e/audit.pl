@@ -16,7 +16,7 @@ my ($file, $command, @want) = @ARGV;
 my %first = (n => "\n", t => "\t", r => "\r", b => "\b", a => "\a", f => "\f",
     v => "\x0b", s => " ", '"' => '"', '\\' => '\\');
 my @order = qw(event id uid user loginuid tty step action instance directory
-    rule result words detail status changed duration_ms suppressed further);
+    rule result words cut detail status changed duration_ms suppressed further);
 my %place = map { $order[$_] => $_ } 0 .. $#order;
 my $who;
 

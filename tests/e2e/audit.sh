@@ -262,6 +262,7 @@ odd_words() {
 		has event=done uid=0 "words=/bin/sh -c exit 3 $word" status=3
 		[ -z "$word" ] || has event=done "words=$word more" "action=$word"
 	done
+	grep -q ' cut=' $FILE && fail "something was cut"
 	# Longer than there is room for: all the other keys are there.
 	log_start
 	word=$(head -c 20000 /dev/zero | tr '\0' '\377')
@@ -269,7 +270,16 @@ odd_words() {
 	settle
 	counts
 	counted pairs 1
-	has event=done uid=0 instance=postfix-a-1 rule=root result=permitted
+	has event=done uid=0 instance=postfix-a-1 rule=root result=permitted \
+		cut=words
+	# The last byte that fits, and one more.
+	log_start
+	run root "$POSTMULTI" -i a-1 -p /bin/true "$(printf '%0245d' 0)"
+	settle
+	grep -q ' cut=' $FILE && fail "255 bytes were cut"
+	run root "$POSTMULTI" -i a-1 -p /bin/true "$(printf '%0246d' 0)"
+	settle
+	is "lines that were cut" "$(grep -c ' cut=words' $FILE)" 2
 }
 
 # Names as root may give them, and what stands in main.cf by other hands.
