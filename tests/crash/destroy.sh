@@ -576,12 +576,14 @@ swapped() { # DIRECTORY...: entries of these, real ones for links to outside
 			}
 			chown -hR postfix $at/* $HIDDEN
 		done
+		rm -f /tmp/swaps
 		"$SWAPPER" postfix 30 "${pairs[@]}" >/tmp/swaps &
 		pid=$!
+		wait_for 20 [ -s /tmp/swaps ] || fail "nothing is exchanged"
 		run alice "$POSTMULTI" -i $NAME -e destroy
 		kill $pid
 		wait $pid || fail "nothing was exchanged"
-		swaps=$((swaps + $(cat /tmp/swaps)))
+		swaps=$((swaps + $(tail -n 1 /tmp/swaps)))
 		[ "$STATUS" -le 1 ] || fail "neither destroyed nor refused"
 		untouched
 		if [ "$STATUS" = 0 ]; then

@@ -44,16 +44,26 @@ unharmed() {
 
 swaps=0 worked=0 refusals=0 pid=
 
-# A pair of names is raced from here to settle.
+# A pair of names is raced from here to settle; not in the first round, which
+# shows that without a race the step ends as it should.
 race() { # USER A B...
+	pid=
+	[ "$i" -gt 0 ] || return 0
+	rm -f /tmp/swaps
 	"$SWAPPER" "$1" 30 "${@:2}" >/tmp/swaps &
 	pid=$!
+	wait_for 20 [ -s /tmp/swaps ] || fail "nothing is exchanged"
 }
 
 settle() {
+	if [ -z "$pid" ]; then
+		[ "${CALM:-0}" = any ] ||
+			is "exit status without a race" "$STATUS" "${CALM:-0}"
+		return
+	fi
 	kill "$pid"
 	wait "$pid" || fail "nothing was exchanged"
-	swaps=$((swaps + $(cat /tmp/swaps)))
+	swaps=$((swaps + $(tail -n 1 /tmp/swaps)))
 }
 
 # Either way, but in an orderly one.
@@ -210,10 +220,54 @@ repair_hashes() {
 	report
 }
 
+# The data directory too, whose entries no step mends.
+repair_data() {
+	local i
+	for ((i = 0; i < ROUNDS; i++)); do
+		box
+		"$POSTMULTI" -i postfix-box -e deport && age
+		touch $DATA/a $DATA/master.lock
+		ln -s /srv/root/active $DATA/b
+		ln -s /srv/root/master.lock $DATA/l
+		chown -h postfix $DATA/*
+		chmod 755 $DATA # to be mended
+		race postfix $DATA/a $DATA/b $DATA/master.lock $DATA/l
+		step root "$POSTMULTI" -I postfix-box -e import \
+			config_directory=$CONFIG
+		settle
+		is "the data directory" "$(stat -c %a:%U $DATA)" 700:postfix
+		unharmed
+	done
+	report
+}
+
+# While one is looked at only.
+looks() {
+	local i words
+	box
+	hashes /srv/root/deferred
+	touch $DATA/master.lock
+	ln -s /srv/root/master.lock $DATA/l
+	chown -h postfix $DATA/*
+	snapshot $CONFIG >/tmp/config
+	for ((i = 0; i < ROUNDS; i++)); do
+		words="-i postfix-box -e destroy --dry-run"
+		[ $((i % 2)) = 0 ] || words=doctor
+		race postfix "${HASHES[@]}" $DATA/master.lock $DATA/l
+		# shellcheck disable=SC2086
+		step alice "$POSTMULTI" $words
+		settle
+		unharmed
+	done
+	snapshot $CONFIG >/tmp/config.now
+	same "the configuration" /tmp/config /tmp/config.now
+	report
+}
+
 # What root's shell, postsuper(1) and master(8) do there is Postfix's; that
 # they are started on nothing but the checked instance is ours.
 commands() {
-	local i command
+	local i command CALM=any
 	box
 	"$POSTMULTI" -i postfix-box -e enable && age
 	hashes /srv/root
@@ -222,7 +276,7 @@ commands() {
 	ln -s /srv/root/master.lock $HIDDEN/lock
 	: >$DATA/master.lock
 	chown -hR postfix $QUEUE/private $DATA $HIDDEN
-	for ((i = 0; i < (ROUNDS + 5) / 6; i++)); do
+	for ((i = 0; i <= (ROUNDS + 5) / 6; i++)); do
 		for command in check start flush reload status stop; do
 			race postfix "${HASHES[@]}" $QUEUE/private/a \
 				$HIDDEN/private $DATA/master.lock $HIDDEN/lock
@@ -306,6 +360,98 @@ ancestor_destroy() { # NAME...
 	victims
 }
 
+# Made there by root, while she exchanges what it is made in.
+ancestor_create() {
+	local i at
+	for ((i = 0; i < ROUNDS; i++)); do
+		fresh
+		rm -rf /home/carol/*
+		install -d -m 775 -o carol -g root /home/carol/{c,q,d}
+		decoys
+		ln -s /srv/root /home/carol/zc
+		chown -h carol /home/carol/zc
+		race carol "${PLACES[@]}" /home/carol/c /home/carol/zc
+		step root "$POSTMULTI" -I postfix-hers -e create \
+			config_directory=/home/carol/c/new \
+			queue_directory=/home/carol/q/new \
+			data_directory=/home/carol/d/new
+		settle
+		unharmed
+	done
+	report
+	victims
+}
+
+# Another configuration of root's, for which hers is exchanged while root edits
+# hers; in the directory she also has the names of the files.  A hard link, as
+# if the kernel let her make it.
+decoy_config() {
+	rm -rf /home/carol/zc /srv/root/box
+	mkdir -p /srv/root/box
+	cp -p /home/carol/c/box/*.cf /srv/root/box
+	echo precious >/srv/root/secret
+	chmod 600 /srv/root/secret
+	ln -s /srv/root /home/carol/zc
+	ln -s /srv/root/box /home/carol/c/z
+	chown -h carol /home/carol/zc /home/carol/c/z
+	snapshot /srv/root /srv/mail >/tmp/victims
+}
+
+CONFIGS=(/home/carol/c /home/carol/zc /home/carol/c/box /home/carol/c/z)
+EDITS=("-e enable" "-e disable" "-G other -e assign" "-e deport"
+	"-e destroy")
+
+ancestor_config() { # NAME...
+	local i
+	for ((i = 0; i < ROUNDS; i++)); do
+		hers
+		decoy_config
+		race carol "$@"
+		# shellcheck disable=SC2086
+		step root "$POSTMULTI" -i postfix-box ${EDITS[i % ${#EDITS[@]}]}
+		settle
+		unharmed
+	done
+	report
+	victims
+}
+
+# The configuration directory itself is hers: main.cf.tmp and main.cf are links
+# a moment later.
+planted_tmp() { # KIND
+	local i at=/home/carol/c/box
+	for ((i = 0; i < ROUNDS; i++)); do
+		hers
+		decoy_config
+		echo precious >/home/secret
+		chmod 600 /home/secret
+		# Root has no need of CAP_DAC_OVERRIDE to write there.
+		chown carol:root $at
+		chmod 775 $at
+		install -m 600 /dev/null $at/main.cf.tmp
+		case $1 in
+		link) ln -s /srv/root/secret $at/t ;;
+		hard) ln /home/secret $at/t ;;
+		fifo) mkfifo -m 600 $at/t ;;
+		main) ln -s /srv/root/box/main.cf $at/t ;;
+		esac
+		[ "$1" = hard ] || chown -h carol $at/t
+		if [ "$1" = main ]; then
+			race carol $at/main.cf $at/t
+		else
+			race carol $at/main.cf.tmp $at/t
+		fi
+		# shellcheck disable=SC2086
+		step root "$POSTMULTI" --lock-timeout=2 -i postfix-box \
+			${EDITS[i % 3]}
+		settle
+		unharmed
+		is "the other name" "$(stat -c %a:%U:%s /home/secret)" 600:root:9
+	done
+	report
+	victims
+}
+
 # A link of root's in a directory of carol's is followed, for root; one of hers
 # that has its name a moment later isn't.
 ancestor_link() { # ACTION...
@@ -358,13 +504,14 @@ link_of_hers() {
 
 # For a delegate there is nothing to win: refused each time.
 ancestor_delegate() {
-	local i words=("-e enable" "-e disable" "-e destroy" "-e deport"
+	local i CALM=1 words=("-e enable" "-e disable" "-e destroy" "-e deport"
 		"-p check" "-p start" "-p stop")
 	hers
 	decoys
 	snapshot /home/carol >/tmp/hers
+	decoy_config
 	for ((i = 0; i < ROUNDS; i++)); do
-		race carol "${PLACES[@]}" "${INNER[@]}"
+		race carol "${PLACES[@]}" "${INNER[@]}" "${CONFIGS[@]}"
 		# shellcheck disable=SC2086
 		step alice "$POSTMULTI" -i postfix-box ${words[i % ${#words[@]}]}
 		settle
@@ -407,11 +554,23 @@ raced "destroy, other queue: hash directories for links to another queue" \
 raced "destroy, data: files for links to root's" clear_data
 raced "import, queue: sub-directories for links to root's" repair_queue
 raced "import, hashes: hash directories for links to root's" repair_hashes
+raced "import, data: files for links to root's" repair_data
+raced "looks: destroy --dry-run and doctor" looks
 raced "commands: start, stop and the others in a queue that is raced" commands
 raced "ancestor, import: a directory of carol's above queue and data" \
 	ancestor_import "${PLACES[@]}"
 raced "ancestor, import of links: queue and data themselves" \
 	ancestor_import "${INNER[@]}"
+raced "ancestor, create: directories of carol's above all three" \
+	ancestor_create
+raced "ancestor, edit: a directory of carol's above the configuration" \
+	ancestor_config "${CONFIGS[@]:0:2}"
+raced "ancestor, edit of links: the configuration itself" \
+	ancestor_config "${CONFIGS[@]:2:2}"
+for kind in link hard fifo main; do
+	raced "planted, $kind: main.cf.tmp or main.cf in carol's directory" \
+		planted_tmp $kind
+done
 raced "ancestor, destroy: a directory of carol's above queue and data" \
 	ancestor_destroy "${PLACES[@]}"
 raced "ancestor, destroy of links: queue and data themselves" \
