@@ -126,6 +126,11 @@ control() {
 	rm -rf ${MARKS:?}/* /tmp/ld.*
 }
 
+figure() {
+	[ ! -e /tmp/note ] || echo "#: no way to root: $(cat /tmp/note)"
+	rm -f /tmp/note
+}
+
 # --- the instance ------------------------------------------------------------------
 
 box() {
@@ -184,6 +189,43 @@ environment_helpers() {
 			op=exec.postfix sel.name=postfix-box command="$word"
 		grep -q '^err OK' <<<"$OUT" || fail "$word should have worked"
 	done
+}
+
+# Each name alone, so that none hides behind another: a program between frame
+# and the helper sets it.
+LD=(LD_{BIND_{NOW,NOT},DYNAMIC_WEAK,HWCAP_MASK,ORIGIN_PATH,POINTER_GUARD}
+	LD_{PREFER_MAP_32BIT_EXEC,PROFILE,PROFILE_OUTPUT,SHOW_AUXV}
+	LD_{USE_LOAD_BIAS,VERBOSE,WARN})
+
+environment_names() {
+	local each name
+	"$POSTMULTI" -i postfix-box -p start
+	# shellcheck disable=SC2016
+	printf '%s\n' '#!/bin/sh' \
+		'exec /usr/bin/env "$(cat /tmp/one)" \' \
+		"	$HELPERS/postmulti-exec" >/tmp/one_name
+	chmod 755 /tmp/one_name
+	for each in "${HOSTILE[@]}" "${LD[@]/%/=$EVIL}" \
+		"LD_PRELOAD=$EVIL/bin/id" "PATH=$EVIL/bin" PATH= IFS=a \
+		"SHELLOPTS=verbose:errexit" POSIXLY_CORRECT=1 TZ=:$EVIL/sourced; do
+		printf %s "$each" >/tmp/one
+		run alice "$TOOLS/frame" /tmp/one_name op=exec.postfix \
+			sel.name=postfix-box command=status
+		grep -q '^err OK' <<<"$OUT" || fail "with $each"
+		grep -q '^status 0$' <<<"$OUT" || fail "status with $each"
+		[ -z "$(ls $MARKS)" ] || fail "$each: $(ls $MARKS)"
+	done
+	# With this one the C library lets no set-uid program begin.
+	echo LD_TRACE_LOADED_OBJECTS=1 >/tmp/one
+	run alice "$TOOLS/frame" /tmp/one_name op=exec.postfix \
+		sel.name=postfix-box command=status
+	grep -q '^none' <<<"$OUT" || fail "it began"
+	# None that Postfix lets in was left out.
+	for name in $(/usr/sbin/postconf -d -h import_environment) CANARY; do
+		[[ " ${HOSTILE[*]}" = *" ${name%%=*}="* ]] || fail "not $name"
+	done
+	echo "$((${#HOSTILE[@]} + ${#LD[@]})) names in the environment" >/tmp/note
+	"$POSTMULTI" -i postfix-box -p stop
 }
 
 environment_manage() {
@@ -303,6 +345,121 @@ parameters_refused() {
 	done
 	snapshot $CONFIG >/tmp/config.now
 	same "the configuration" /tmp/config /tmp/config.now
+}
+
+# What root wrote into the instance's main.cf, for each parameter that can name a
+# program, file, directory, table or account: here it names alice's.  Such as
+# all instances share, and the instance's own directories, refuse the delegate;
+# without a name she has no rule; the rest is root's word, and no command of
+# hers makes root run or write what is named there.
+SHARED=" command_directory daemon_directory meta_directory mail_owner
+	setgid_group sendmail_path mailq_path newaliases_path html_directory
+	manpage_directory sample_directory readme_directory shlib_directory
+	import_environment debugger_command multi_instance_wrapper
+	multi_instance_directories alternate_config_directories "
+
+parameter_names() {
+	/usr/sbin/postconf -d | awk '
+		$1 ~ /_(director(y|ies)|path|commands?|program|wrapper|files?|dir)$/ ||
+		$1 ~ /_(maps?|database|environment|owner|group|user|root|chroot)$/ ||
+		$1 ~ /_(socket|prefixes|compressor|privs|transport|script|name)$/ ||
+		$1 ~ /_(CAfile|CApath|source|extension|format|rights|policy)$/ ||
+		$1 ~ /^(maillog|postlog|multi_instance|tls_|.*sasl)/ ||
+		$3 ~ "/" { print $1 }' | grep -v '^multi_instance_enable$' | sort -u
+}
+
+hers() { # PARAMETER: what it is set to
+	case $1 in
+	*_maps | *_map | *_database) echo "texthash:$EVIL/sourced" ;;
+	*_owner | *_group | *_user | *_privs) echo alice ;;
+	*_directory | *_dir | *_root | *_chroot | *_CApath) echo $EVIL/etc ;;
+	import_environment | export_environment) echo LD_PRELOAD PATH BASH_ENV ;;
+	*) echo $EVIL/bin/id ;;
+	esac
+}
+
+with_parameters() { # PARAMETER...
+	local name
+	cp -p /tmp/box.cf $CONFIG/main.cf
+	for name; do
+		sed -i "/^$name *=/d" $CONFIG/main.cf
+		echo "$name = $(hers "$name")" >>$CONFIG/main.cf
+	done
+	age
+}
+
+ACCEPTED=/tmp/accepted
+
+parameters_of_root() {
+	local name error n=0
+	cp -p $CONFIG/main.cf /tmp/box.cf
+	: >$ACCEPTED
+	for name in $(parameter_names); do
+		with_parameters "$name"
+		run alice "$TOOLS/frame" "$HELPERS/postmulti-exec" \
+			op=exec.postfix sel.inode=$CONFIG command=status
+		error=$(sed -n 's/^err //p' <<<"$OUT")
+		n=$((n + 1))
+		if [[ $SHARED =~ [[:space:]]${name}[[:space:]] ]]; then
+			is "the answer with $name" "$error" UNTRUSTED
+			out_has "$name differs from the primary's"
+		elif [[ $name = @(queue|data)_directory ]]; then
+			is "the answer with $name" "$error" UNTRUSTED
+			out_has "must be root's"
+		elif [ "$name" = multi_instance_name ]; then
+			is "the answer with $name" "$error" DENIED
+		else
+			is "the answer with $name" "$error" OK
+			echo "$name" >>$ACCEPTED
+		fi
+		[ -z "$(ls $MARKS)" ] || fail "$name: $(ls $MARKS)"
+	done
+	for name in $SHARED; do
+		parameter_names | grep -qx "$name" || fail "$name wasn't tried"
+	done
+	cp -p /tmp/box.cf $CONFIG/main.cf
+	age
+	echo "$n parameters in main.cf, $((n - $(wc -l <$ACCEPTED)))" \
+		"of them refused" >/tmp/note
+}
+
+# The rest with daemons: all at once, or in halves where Postfix doesn't start
+# with one of them.  Whoever permits a log file there by the one parameter and
+# names it by the other has it written by root: one of them is left out.
+ran=0 stopped=
+
+together() { # PARAMETER...
+	with_parameters "$@"
+	run alice "$POSTMULTI" -i postfix-box -p start
+	if [ "$STATUS" != 0 ] || ! /usr/sbin/postfix -c $CONFIG status 2>/dev/null; then
+		run alice "$POSTMULTI" -i postfix-box -p abort
+		[ $# -gt 1 ] || {
+			stopped+=" $1"
+			return
+		}
+		together "${@:1:$#/2}"
+		together "${@:$#/2+1}"
+		return
+	fi
+	ran=$((ran + $#))
+	for word in check flush reload status flush; do
+		run alice "$POSTMULTI" -i postfix-box -p $word
+	done
+	run alice "$POSTMULTI" -i postfix-box -p abort
+	wait_for 10 eval '! kill -0 "$(master)" 2>/dev/null' || fail "it runs on"
+}
+
+parameters_together() {
+	local names
+	mapfile -t names < <(grep -vx maillog_file_prefixes $ACCEPTED)
+	[ ${#names[@]} -gt 100 ] || fail "only ${#names[@]} names"
+	together "${names[@]}"
+	[ $ran -gt $((${#names[@]} * 3 / 4)) ] || fail "ran with $ran: $stopped"
+	find $EVIL -newer /tmp/box.cf -user root | grep . &&
+		fail "root has written there"
+	cp -p /tmp/box.cf $CONFIG/main.cf
+	age
+	echo "$ran parameters with daemons; Postfix doesn't start with${stopped:- none}" >/tmp/note
 }
 
 # Whatever the umask, nothing that is made can be written by others, not for a
@@ -501,6 +658,8 @@ box
 check "environment: a hostile one reaches no command" \
 	harmless environment_commands
 check "environment: nor by a hand-made frame" harmless environment_helpers
+check "environment: nor by any one name" harmless environment_names
+figure
 # The list of instances changes: the primary's main.cf isn't compared here.
 check "environment: nor do create, import, assign and destroy heed it" \
 	eval 'environment_manage; no_mark'
@@ -511,6 +670,13 @@ check "words: nor by a hand-made frame" harmless words_by_hand
 check "words: nor as the helper's arguments" harmless words_argv
 check "names: nothing but a name gets into main.cf" harmless names_refused
 check "parameters: a delegate has no way to set one" harmless parameters_refused
+box
+check "parameters: root's main.cf that names what is alice's" \
+	harmless parameters_of_root
+figure
+check "parameters: those that are root's word, with daemons" \
+	harmless parameters_together
+figure
 box
 check "modes: the caller's umask is of no use" eval 'modes; no_mark'
 box
