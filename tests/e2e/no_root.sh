@@ -243,6 +243,64 @@ environment_manage() {
 	[ -z "$(find /etc/postfix* $QUEUE $DATA -user alice)" ] || fail "alice's"
 }
 
+# --- sets ----------------------------------------------------------------------------
+
+# Each set alone, with that environment: what is in it works, all else is
+# denied, and no word more is taken.
+declare -A MEANS=(
+	[restart]=" stop start reload status check "
+	[operate]=" stop start reload status check flush "
+	[manage]=" create destroy enable disable assign "
+)
+
+asked() { # ACTION: leaves the answer in ANSWER
+	local helper=config words=(sel.name=postfix-box)
+	case $1 in
+	enable | disable) words+=("op=config.$1") ;;
+	assign) words+=(op=config.assign group=x) ;;
+	deport) words+=(op=config.deregister) ;;
+	destroy) helper=dirs words+=(op=dirs.clear) ;;
+	create) helper=dirs words=(op=dirs.make name=postfix-new) ;;
+	import) helper=dirs words=(op=dirs.repair name=postfix-new) ;;
+	*) helper=exec words+=(op=exec.postfix "command=$1") ;;
+	esac
+	with_hostile "$TOOLS/frame" "$HELPERS/postmulti-$helper" "${words[@]}"
+	ANSWER=$(sed -n 's/^err //p' <<<"$OUT")
+}
+
+# In an order in which each works: stopped before it is disabled, and that
+# before it is destroyed.
+set_alone() { # SET
+	local action yes=0
+	box
+	trap policy EXIT
+	install_policy <<-EOF
+		permit alice $1 instance postfix-box
+		permit alice $1 instance postfix-new
+	EOF
+	for action in start status reload flush check stop abort drain \
+		quick-stop enable assign disable deport create import destroy; do
+		asked $action
+		if [[ ${MEANS[$1]} = *" $action "* ]]; then
+			is "the answer to $action" "$ANSWER" OK
+			yes=$((yes + 1))
+		else
+			is "the answer to $action" "$ANSWER" DENIED
+		fi
+	done
+	is "actions that work" "$yes" "$(wc -w <<<"${MEANS[$1]}")"
+	box
+	words_refused
+	no_mark
+}
+
+policy() {
+	install_policy <<-EOF
+		permit alice $ALL instance postfix-box
+		permit alice $ALL instance postfix-new
+	EOF
+}
+
 # --- words --------------------------------------------------------------------------
 
 words_refused() {
@@ -642,10 +700,7 @@ taken_over_root() {
 # --- the cases -------------------------------------------------------------------------
 
 install_suite
-install_policy <<EOF
-permit alice $ALL instance postfix-box
-permit alice $ALL instance postfix-new
-EOF
+policy
 "$POSTMULTI" -e init || exit 1
 age
 /usr/sbin/postconf -e "$(/usr/sbin/postconf import_environment) CANARY LC_ALL"
@@ -663,6 +718,9 @@ figure
 # The list of instances changes: the primary's main.cf isn't compared here.
 check "environment: nor do create, import, assign and destroy heed it" \
 	eval 'environment_manage; no_mark'
+for set in "${!MEANS[@]}"; do
+	check "sets: $set, and nothing besides" set_alone $set
+done
 box
 check "words: no program, option or argument for postfix(1)" \
 	harmless words_refused
