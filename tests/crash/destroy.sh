@@ -528,11 +528,11 @@ submission_race() {
 					"destroy's status was $STATUS"
 		done
 		if [ "$STATUS" = 0 ]; then
-			gone=$((gone + 1)) bias=$((bias - 2))
+			gone=$((gone + 1)) bias=$((bias + 2))
 			[ "$accepted" = 0 ] || fail "round $i: accepted, then destroyed"
 			destroyed
 		else
-			kept=$((kept + 1)) bias=$((bias + 2))
+			kept=$((kept + 1)) bias=$((bias - 2))
 			err_has 'in the queue|may just have been submitted'
 			whole
 			find $QUEUE/maildrop -type f -delete
