@@ -574,6 +574,20 @@ restarted() {
 	enabled_is postfix-a-1 yes
 }
 
+# What a program could call is what it has from the C library.
+no_syslog() {
+	local program n=0
+	for program in "$HELPERS"/postmulti-*; do
+		n=$((n + 1))
+		readelf -sW --dyn-syms "$program" | awk '{ print $8 }' |
+			cut -d@ -f1 | sort -u >/tmp/symbols
+		grep -qx __stack_chk_fail /tmp/symbols || fail "no symbols: $program"
+		grep -Ex '_*v?syslog(_chk)?|openlog|closelog' /tmp/symbols &&
+			fail "$program has that"
+	done
+	[ $n -ge 4 ] || fail "only $n programs"
+}
+
 # No socket is made or connected once "decided" is sent, nor by a denial.
 never_again() {
 	local calls
@@ -787,6 +801,11 @@ fi
 check "a uid without an account" no_account
 check "the mail log, by the primary's facility and name" mail_log
 check "the journal: its protocol, fields and message the same" journal
+if [ -n "$(type -P readelf)" ]; then
+	check "no helper has syslog(3)" no_syslog
+else
+	skip_case "no helper has syslog(3)" "no readelf"
+fi
 check "no log daemon" no_daemon_at_all
 check "a dead socket" dead_socket
 check "a daemon that doesn't read" full /dev/log

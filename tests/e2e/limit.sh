@@ -302,6 +302,45 @@ all_or_nothing() {
 	nobody /etc/postmulti/policy.conf:1:7:
 }
 
+# Exchanged for another file while it is read, some 10,000 times a second: each
+# answer is by one of the two as a whole.  Each file has more than one read
+# takes, and its rule is the last line.
+replaced() {
+	local i ok=0 denied=0 pid yes
+	trap 'kill $pid 2>/dev/null; rm -f $D/other; policy' EXIT
+	rm -rf $D
+	install -d -m 755 $D
+	yes=$(printf 'permit bob stop instance postfix-%0.100d\n' {1..900})
+	put $D/50.conf "$yes
+permit alice disable instance postfix-one"
+	put $D/other "${yes/permit bob/permit alice}
+deny alice disable instance postfix-one"
+	rule_is $D/50.conf:901
+	rm -f /tmp/swaps
+	"$SRC/$BUILD/tests/swapper" root 60 $D/50.conf $D/other >/tmp/swaps &
+	pid=$!
+	wait_for 20 [ -s /tmp/swaps ] || fail "nothing is exchanged"
+	for ((i = 0; i < 100 || (ok * denied == 0 && i < 5000); i++)); do
+		frame config op=config.disable sel.name=postfix-one
+		case $ERRNAME in
+		OK)
+			ok=$((ok + 1))
+			out_has "^rule $D/50.conf:901\$"
+			;;
+		DENIED)
+			denied=$((denied + 1))
+			out_has "^error .*50.conf:901"
+			;;
+		*) fail "neither" ;;
+		esac
+	done
+	kill $pid
+	wait $pid || fail "nothing was exchanged"
+	[ $ok -gt 0 ] && [ $denied -gt 0 ] || fail "one-sided: $ok, $denied"
+	echo "$(tail -n 1 /tmp/swaps) exchanges: $ok permitted, $denied denied" \
+		>/tmp/note
+}
+
 install_suite
 policy
 works root "$POSTMULTI" -e init
@@ -316,4 +355,6 @@ check "an instance counts until it is wholly destroyed" half_destroyed
 check "assign and import are ways into a prefix too" other_ways_in
 check "which files of policy.d are read, and in what order" files
 check "an error in any file: nobody but root" all_or_nothing
+check "a file that is replaced while it is read" replaced
+[ ! -e /tmp/note ] || echo "#: policy replaced: $(cat /tmp/note)"
 finish
