@@ -48,6 +48,7 @@ canaries() {
 	echo precious >/srv/victim/file
 	echo precious >/srv/victim/readable
 	chmod 600 /srv/victim/file
+	install -m 600 /srv/victim/file /var/victim # where queues are
 }
 
 no_mark() {
@@ -621,7 +622,9 @@ plant() { # KIND
 		links) "${MAIL[@]}" ln -s /srv/victim/file $QUEUE/$sub/4ABCDEF ;;
 		dirlinks) "${MAIL[@]}" ln -s /srv/victim $QUEUE/$sub/A ;;
 		hardlinks)
-			"${MAIL[@]}" ln /srv/victim/file $QUEUE/$sub/x 2>/dev/null
+			# The kernel may keep it from doing that itself.
+			"${MAIL[@]}" ln /var/victim $QUEUE/$sub/7ABCDEF \
+				2>/dev/null || ln /var/victim $QUEUE/$sub/7ABCDEF
 			;;
 		fifos) "${MAIL[@]}" mkfifo $QUEUE/$sub/5ABCDEF ;;
 		shells)
@@ -664,7 +667,7 @@ MAIL=(as postfix)
 taken_over() { # KIND
 	local word
 	plant "$1"
-	[ "$1" = hardlinks ] || [ -n "$(find $QUEUE $DATA -user postfix \
+	[ -n "$(find $QUEUE $DATA -samefile /var/victim -o -user postfix \
 		\( -type l -o -type p -o -name su -o -name '*-*' -o -name F \))" ] ||
 		fail "nothing was planted"
 	for word in check start flush reload status stop; do
@@ -747,9 +750,9 @@ check "mail owner: what root works with is out of its reach" \
 for kind in links dirlinks hardlinks fifos shells names deep sockets data \
 	datadir maildrop; do
 	box
-	snapshot /srv/victim >/tmp/victim
+	snapshot /srv/victim /var/victim >/tmp/victim
 	check "mail owner: $kind planted before a delegate's commands" \
-		eval "taken_over $kind; no_mark; snapshot /srv/victim >/tmp/victim.now
+		eval "taken_over $kind; no_mark; snapshot /srv/victim /var/victim >/tmp/victim.now
 			same 'the victim' /tmp/victim /tmp/victim.now"
 done
 fresh

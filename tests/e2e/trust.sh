@@ -761,6 +761,70 @@ case_of "import: a queue's sub-directory is another user's" \
 
 # --- root ------------------------------------------------------------------------
 
+# Whoever may read a file can lock it; whoever owns it can have a lease, which
+# holds an open(2) up for 45 seconds.
+HELD="/etc/postfix /etc/postfix/main.cf $CONFIG $CONFIG/main.cf $QUEUE $DATA"
+
+# shellcheck disable=SC2016
+HOLD='use Fcntl; $SIG{IO} = "IGNORE"; my ($how, @files) = @ARGV;
+	for (@files) {
+		sysopen(my $f, $_, $how eq "lease" ? O_RDWR : O_RDONLY) or next;
+		push @open, $f;
+		if ($how eq "lease") {
+			fcntl($f, 1024, F_WRLCK) or die "lease: $!";
+		} else {
+			flock($f, 6) or die "flock: $!";
+		}
+	}
+	print scalar(@open), "\n"; close STDOUT; sleep 120'
+
+held_by_carol() { # flock|lease FILE...
+	rm -f /tmp/held
+	as carol perl -e "$HOLD" "$@" >/tmp/held 2>/tmp/held.err &
+	wait_for 20 [ -s /tmp/held ] || fail "nothing is held: $(cat /tmp/held.err)"
+}
+
+flocked() {
+	local words
+	trap 'pkill -KILL -u carol' EXIT
+	# shellcheck disable=SC2086
+	held_by_carol flock $HELD
+	[ "$(cat /tmp/held)" -ge 4 ] || fail "only $(cat /tmp/held) are held"
+	for words in "-e enable" "-e disable" "-G other -e assign" "-p check" \
+		"-e deport"; do
+		LIMIT=20
+		# shellcheck disable=SC2086
+		works alice "$POSTMULTI" --lock-timeout=1 -i postfix-box $words
+	done
+	is "the lock" "$(stat -c %a:%U /var/lib/postmulti/lock)" 600:root
+	is "its directory" "$(stat -c %U:%A /var/lib/postmulti)" root:drwx------
+}
+
+leased() {
+	local LIMIT=20 words
+	local SAYS="main.cf.*temporarily unavailable|not: $CONFIG"
+	trap 'pkill -KILL -u carol' EXIT
+	chown carol $CONFIG/main.cf
+	held_by_carol lease $CONFIG/main.cf
+	is "leases" "$(cat /tmp/held)" 1
+	run alice "$POSTMULTI" -i postfix-box -e enable
+	one_line
+	by_hand config op=config.enable sel.inode=$CONFIG
+	by_hand exec op=exec.postfix sel.inode=$CONFIG command=check
+	for words in "-l" "-i postfix-box -e enable" "doctor"; do
+		# shellcheck disable=SC2086
+		run root "$POSTMULTI" $words
+		[ "$STATUS" -le 1 ] || fail "$words waits for the lease"
+	done
+	run alice "$POSTMULTI" -l
+	[ "$STATUS" -le 1 ] || fail "-l waits for the lease"
+}
+
+rebuild || exit 1
+check "flock-dos: carol holds locks on what she can read" flocked
+rebuild || exit 1
+check "lease: carol has one on a main.cf of hers" leased
+
 for kind in link dangling hard fifo open; do
 	case_root "main.cf.tmp is a $kind" thing $kind $CONFIG/main.cf.tmp
 done
