@@ -34,15 +34,28 @@ lock_left(const struct timespec *deadline)
 	return ms > 0 ? (int)ms : 0;
 }
 
+/* Whether the file still has its name. */
+static bool
+named(int dirfd, const char *name, int fd)
+{
+	struct stat a, b;
+
+	return fstat(fd, &a) == 0 &&
+	    fstatat(dirfd, name, &b, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+/* ERR_NOTFOUND: it was renamed or removed while we waited: not waited for any
+ * more, for what is main.cf by now anybody can lock, and for ever. */
 static enum err
-wait_flock(int fd, const char *label, bool tells,
+wait_flock(int dirfd, const char *name, int fd, const char *label, bool tells,
     const struct timespec *deadline, struct why *why)
 {
 	char holder[LOCK_HOLDER] = "";
 	char *line = holder;
 	int left;
 
-	while (flock(fd, LOCK_EX | LOCK_NB) == -1) {
+	while (named(dirfd, name, fd) && flock(fd, LOCK_EX | LOCK_NB) == -1) {
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			return why_errno(why, "lock %s", label);
 		if ((left = lock_left(deadline)) == 0)
@@ -53,28 +66,23 @@ wait_flock(int fd, const char *label, bool tells,
 				"another program");
 		(void)poll(NULL, 0, left < POLL_MS ? left : POLL_MS);
 	}
-	return ERR_OK;
+	return named(dirfd, name, fd) ? ERR_OK : ERR_NOTFOUND;
 }
 
-/* Whether fd is a file that can be trusted as a lock, and still has its
- * name: somebody may have renamed it into place while we waited. */
+/* Whether fd is a file that can be trusted as a lock. */
 static bool
-good(int dirfd, const char *name, int fd)
+good(int fd)
 {
-	struct stat a, b;
+	struct stat st;
 
-	return fstat(fd, &a) == 0 &&
-	    fstatat(dirfd, name, &b, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    a.st_dev == b.st_dev && a.st_ino == b.st_ino &&
-	    S_ISREG(a.st_mode) && (a.st_mode & 07777) == 0600 &&
-	    a.st_nlink == 1 && a.st_uid == 0;
+	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+	    (st.st_mode & 07777) == 0600 && st.st_nlink == 1 && st.st_uid == 0;
 }
 
 enum err
 lock_take(int dirfd, const char *name, const char *label, bool tells,
     const struct timespec *deadline, int *fdp, struct why *why)
 {
-	struct stat fst, st;
 	enum err e;
 	int fd;
 
@@ -88,22 +96,17 @@ lock_take(int dirfd, const char *name, const char *label, bool tells,
 		}
 		if (fd == -1)
 			return why_errno(why, "open %s", label);
-		e = wait_flock(fd, label, tells, deadline, why);
-		if (e != ERR_OK) {
-			(void)close(fd);
-			return e;
-		}
-		if (good(dirfd, name, fd)) {
+		e = wait_flock(dirfd, name, fd, label, tells, deadline, why);
+		if (e == ERR_OK && good(fd)) {
 			*fdp = fd;
 			return ERR_OK;
 		}
-		/* Renamed by its last holder: just start over.  Still there
-		 * but not to be trusted: make a new one. */
-		if (fstat(fd, &fst) == 0 &&
-		    fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-		    fst.st_dev == st.st_dev && fst.st_ino == st.st_ino)
+		/* Still there but not to be trusted: make a new one. */
+		if (e == ERR_OK)
 			(void)unlinkat(dirfd, name, 0);
 		(void)close(fd);
+		if (e != ERR_OK && e != ERR_NOTFOUND)
+			return e;
 		if (lock_left(deadline) == 0)
 			return why_set(why, ERR_BUSY, "%s: cannot be locked",
 			    label);
