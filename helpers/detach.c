@@ -23,27 +23,31 @@ detach_schedule(pid_t pid)
 	(void)syscall(SYS_ioprio_set, 1, pid, 0);
 }
 
+static void
+put(const char *path, long magic, long value)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+	struct statfs fs;
+
+	if (fd != -1 && fstatfs(fd, &fs) == 0 && fs.f_type == magic)
+		(void)dprintf(fd, "%ld", value);
+	(void)close(fd);
+}
+
+void
+detach_memory(pid_t pid)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/%ld/oom_score_adj",
+	    (long)pid);
+	put(path, PROC_SUPER_MAGIC, 0);
+}
+
 void
 detach_cgroup(pid_t pid)
 {
-	static const struct {
-		const char *procs;
-		long magic;
-	} roots[] = {
-	    {"/sys/fs/cgroup/cgroup.procs", CGROUP2_SUPER_MAGIC},
-	    {"/sys/fs/cgroup/unified/cgroup.procs", CGROUP2_SUPER_MAGIC},
-	    {"/sys/fs/cgroup/freezer/cgroup.procs", CGROUP_SUPER_MAGIC},
-	};
-	struct statfs fs;
-	size_t i;
-	int fd;
-
-	for (i = 0; i < sizeof(roots) / sizeof(roots[0]); i++) {
-		fd = open(roots[i].procs, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
-		if (fd == -1)
-			continue;
-		if (fstatfs(fd, &fs) == 0 && fs.f_type == roots[i].magic)
-			(void)dprintf(fd, "%ld", (long)pid);
-		(void)close(fd);
-	}
+	put("/sys/fs/cgroup/cgroup.procs", CGROUP2_SUPER_MAGIC, pid);
+	put("/sys/fs/cgroup/unified/cgroup.procs", CGROUP2_SUPER_MAGIC, pid);
+	put("/sys/fs/cgroup/freezer/cgroup.procs", CGROUP_SUPER_MAGIC, pid);
 }

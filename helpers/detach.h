@@ -11,6 +11,9 @@
 /* An ordinary place on the CPU, whatever the caller's; 0: this process. */
 void detach_schedule(pid_t);
 
+/* Not the first to be killed when memory runs out. */
+void detach_memory(pid_t);
+
 /* Out of a cgroup that was delegated to the caller, who can freeze it: to the
  * root of the hierarchy, where that may be written. */
 void detach_cgroup(pid_t);

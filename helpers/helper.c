@@ -1,4 +1,3 @@
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -311,18 +310,22 @@ send_reply(struct actor *a, enum err e, const struct why *why)
 
 /* Nor by the CPU's share or the cgroup that the caller gave us.  What exec
  * starts stays in that cgroup. */
-static void
-detach(const struct actor *a)
+static enum err
+detach(const struct actor *a, struct why *why)
 {
 	const pid_t both[] = {getpid(), a->judge_pid};
 	size_t i;
 
-	/* Else a wait of 10 ms under a lock is as long as it pleases. */
-	(void)prctl(PR_SET_TIMERSLACK, 50000, 0, 0, 0);
 	for (i = 0; i < 2; i++) {
 		detach_schedule(both[i]);
+		detach_memory(both[i]);
 		detach_cgroup(both[i]);
 	}
+	/* Sessions compete for the CPU as wholes: the caller's has any number
+	 * of processes, and the weight that it pleases. */
+	if (setsid() == -1)
+		return why_errno(why, "cannot leave the caller's session");
+	return ERR_OK;
 }
 
 /*
@@ -458,8 +461,9 @@ serve(const struct service *h, struct actor *a, struct why *why)
 	if ((e = lookup_ids(a, why)) != ERR_OK ||
 	    (e = become_root(a, why)) != ERR_OK)
 		return e;
-	if (h->locks && !helper_reads(a) && !a->caller->root)
-		detach(a);
+	if (h->locks && !helper_reads(a) && !a->caller->root &&
+	    (e = detach(a, why)) != ERR_OK)
+		return e;
 	if (h->acts[a->v.op] == NULL)
 		return why_set(why, ERR_BUG, "a verdict on another's step");
 	a->acting = true;
