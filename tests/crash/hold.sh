@@ -409,8 +409,17 @@ full_pipes() {
 
 # --- locks -----------------------------------------------------------------------
 
+held_by_lease() {
+	dd if=/etc/postfix-carol/main.cf iflag=nonblock of=/dev/null \
+		2>/dev/null && fail "carol has no lease"
+	true
+}
+
+# Carol has an instance of her own, from root: leases of what is hers, which
+# root's helpers and bob's have to read.
 every_lock() {
 	local who file
+	chown -R carol /etc/postfix-carol
 	for who in alice carol; do
 		as $who touch /home/$who/mine
 		attack $who locks /etc /usr/local /usr/sbin /usr/lib/postfix \
@@ -422,6 +431,7 @@ every_lock() {
 			flock -n $file true && fail "$file isn't locked"
 		done
 		flock -n $STATE/lock true || fail "that lock is hers"
+		[ $who = alice ] || held_by_lease
 		all_of_others
 		grep -q ' [1-9][0-9]* leases' "$said" || fail "$(cat "$said")"
 		grep opened "$said" >>/tmp/opened
@@ -477,7 +487,7 @@ permit bob   manage       instance postfix-b
 EOP
 : >/tmp/made
 "$POSTMULTI" -e init || exit 1
-for name in a b c; do
+for name in a b c carol; do
 	"$POSTMULTI" -I postfix-$name -e create || exit 1
 done
 check "control: who has the lock does hold up the others" really_held
