@@ -263,7 +263,7 @@ session(const char *name, int background, char **argv)
 {
 	struct termios mode;
 	pid_t pid;
-	int tty;
+	int tty = -1;
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	(void)signal(SIGTTOU, SIG_IGN);
