@@ -48,6 +48,7 @@ all_of_others() {
 # In the background; what it says is in the file $said.
 attack() { # USER WHAT ARGUMENT...
 	said=/tmp/said.${#attackers[@]}
+	: >"$said" # not what an earlier one said
 	trap undone EXIT
 	LIMIT=300 as "$1" "$HOLD" "${@:2}" >"$said" 2>&1 </dev/null &
 	attackers+=($!)
