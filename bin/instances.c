@@ -11,6 +11,10 @@
 #include "reader.h"
 #include "request.h"
 
+/* Under steady change one may look damaged each time, never the same one
+ * twice. */
+#define LOOKS_MAX 6
+
 static struct defaults defaults;
 
 /* Where records of reader_all go.  The array has room for all secondaries
@@ -224,10 +228,13 @@ new_claims(const struct instances *list)
 static void
 find_conflicts(struct instances *list)
 {
-	struct claims *c = new_claims(list);
+	struct claims *c;
 	struct why why;
 	size_t i;
 
+	if (list->n == 0)
+		return;
+	c = new_claims(list);
 	for (i = 1; i < list->n; i++)
 		if (list->v[i].state == ENTRY_GOOD &&
 		    claims_add(c, &list->v[i].i, &why) != ERR_OK)
@@ -252,13 +259,70 @@ tell_all(const struct instances *list)
 			msg_detail(3, "%s: %s", e->i.dir, e->why);
 }
 
+static bool
+is_damaged(const struct instances *list, const char *dir)
+{
+	size_t i;
+
+	for (i = 0; i < list->n; i++)
+		if (list->v[i].state == ENTRY_DAMAGED &&
+		    (dir == NULL || strcmp(list->v[i].i.dir, dir) == 0))
+			return true;
+	return false;
+}
+
+/* Whether what is damaged in the one was so in the other before. */
+static bool
+still_damaged(const struct instances *now, const struct instances *before)
+{
+	size_t i;
+
+	for (i = 0; i < now->n; i++)
+		if (now->v[i].state == ENTRY_DAMAGED &&
+		    !is_damaged(before, now->v[i].i.dir))
+			return false;
+	return true;
+}
+
+/*
+ * The list and the main.cf files are not read in one instant: one may have
+ * been destroyed, or have left its name to another, in between.  What looks
+ * damaged is looked at again.
+ */
+static enum err
+read_settled(struct instances *list, struct why *why)
+{
+	struct instances before;
+	bool settled = false;
+	unsigned looks;
+	enum err e;
+
+	if ((e = read_all(list, why)) != ERR_OK)
+		return e;
+	find_conflicts(list);
+	for (looks = 1; looks < LOOKS_MAX && !settled; looks++) {
+		if (!is_damaged(list, NULL))
+			break;
+		before = *list;
+		memset(list, 0, sizeof(*list));
+		if ((e = read_all(list, why)) == ERR_OK) {
+			find_conflicts(list);
+			settled = still_damaged(list, &before);
+		}
+		free(before.v);
+		if (e != ERR_OK)
+			return e;
+	}
+	return ERR_OK;
+}
+
 enum err
 instances_load(struct instances *list, struct why *why)
 {
 	enum err e;
 
 	memset(list, 0, sizeof(*list));
-	if ((e = read_all(list, why)) != ERR_OK)
+	if ((e = read_settled(list, why)) != ERR_OK)
 		return e;
 	if (list->n != (size_t)list->host.count + 1 || !list->v[0].i.primary)
 		return why_set(why, ERR_PROTOCOL,
