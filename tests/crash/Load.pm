@@ -248,8 +248,9 @@ sub get {
 	my $r = postmulti($c, "postconf -h", "-i", selector($c, $s), "-x",
 	    "env", "LD_PRELOAD=$ENV{TOOLS}/nosleep.so", "postconf", "-h",
 	    "multi_instance_name", "queue_directory");
-	finding($c, $r, "wrong: $c->{out}")
-	    if $r->{status} || $c->{err} =~ /^postmulti/m || $c->{out} ne "$s->{name}\n/var/spool/$s->{slot}\n";
+	my $want = "$s->{name}\n/var/spool/$s->{slot}\n";
+	finding($c, $r, "wrong: $c->{out}") if $r->{status} ||
+	    $c->{err} =~ /^postmulti/m || $c->{out} ne $want;
 }
 
 sub observe {

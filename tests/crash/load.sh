@@ -29,6 +29,35 @@ thousand() {
 	part setup
 }
 
+churn() { # NAME
+	local n
+	for n in {1..15}; do
+		as root "$POSTMULTI" --lock-timeout=60 -I "$1" -e create &&
+			as root "$POSTMULTI" --lock-timeout=60 -i "$1" \
+				-e destroy || exit 1
+	done
+}
+
+# One that is destroyed between the look at the list and the look at its
+# main.cf is not there; it isn't damaged.
+nothing_damaged() {
+	local n pids=() looks=0
+	for n in 1 2 3; do
+		churn postfix-churn-$n >/tmp/churn.$n 2>&1 &
+		pids+=($!)
+	done
+	while kill -0 "${pids[@]}" 2>/dev/null; do
+		works alice "$POSTMULTI" -l
+		err_empty
+		looks=$((looks + 1))
+	done
+	for n in "${pids[@]}"; do
+		wait "$n" || fail "churn: $(cat /tmp/churn.*)"
+	done
+	[ $looks -gt 10 ] || fail "only $looks looks"
+	echo "#: $looks times -l while others created and destroyed"
+}
+
 install_suite
 # Three clients are alice's, each with a prefix and a limit of its own, two are
 # bob's, who may not deport.  The group pool is named, so nobody but root may
@@ -50,6 +79,8 @@ mkdir -m 700 /tmp/load
 
 check "1,000 instances, 20 of them by create, the rest the same" thousand
 [ $failures = 0 ] || finish
+check "what is being destroyed is not listed as damaged" nothing_damaged
+grep '^#: ' /tmp/case.log
 check "8 clients, $SECONDS_OF_LOAD s, seed $SEED: all did as their models say" \
 	part run "$SECONDS_OF_LOAD" "$SEED"
 check "nobody and nothing is left over, the lock is free" part check leftovers
