@@ -204,12 +204,18 @@ static void
 check_owners(struct doctor *d, const struct entry *e)
 {
 	struct checked c = {d, e, 0};
-	struct selector sel;
+	struct selector sel = {0};
+	struct stat st;
 	struct why why;
 	enum err err;
 
 	check_data(&c, d->list->host.site.mail_owner);
-	select_frame(e, &sel);
+	/* Not by name: that has to be looked for in all of them. */
+	if (!e->i.primary && stat(e->i.dir, &st) == 0) {
+		sel.dev = st.st_dev;
+		sel.ino = st.st_ino;
+	} else
+		select_frame(e, &sel);
 	err = tell_each(OP_INSPECT, &sel, take, &c, &why);
 	if (err == ERR_NOTFOUND)
 		return; /* gone since, perhaps by --fix */

@@ -201,7 +201,7 @@ fresh_unique(struct judge *j, const char *self, const char *name,
 	u.own_alternate = j->caller->root || r->action != ACTION_CREATE;
 	collide_self(&u);
 	if (u.err == ERR_OK && collide(&u, &primary) == 0)
-		(void)target_each(j, collide, &u);
+		(void)target_each(j, NULL, collide, &u);
 	if (u.err == ERR_OK)
 		collide_alternates(&u);
 	if (u.err != ERR_OK)

@@ -58,9 +58,10 @@ enum err target_find(struct judge *j, const struct selector *, struct seen *,
 /* How messages call what a selector names. */
 const char *target_label(const struct selector *);
 
-/* Calls fn for each listed secondary, in order, until it returns non-zero. */
-int target_each(struct judge *j, int (*fn)(void *, const struct seen *),
-    void *ctx);
+/* Calls fn for each listed secondary, in order, until it returns non-zero;
+ * with a selector that names a directory only for what stands there. */
+int target_each(struct judge *j, const struct selector *,
+    int (*fn)(void *, const struct seen *), void *ctx);
 
 /* Reads one instance by its directory. */
 void target_read(struct judge *j, const char *dir, struct seen *);

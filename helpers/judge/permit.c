@@ -109,7 +109,7 @@ count_prefix(void *ctx, const char *prefix)
 	enum err e;
 	int dir, seen;
 
-	(void)target_each(l->j, count_instance, &c);
+	(void)target_each(l->j, NULL, count_instance, &c);
 	/* What can't be counted is too many. */
 	e = record_open_existing(&dir, NULL);
 	if (e != ERR_OK && e != ERR_NOTFOUND)

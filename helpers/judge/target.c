@@ -113,8 +113,23 @@ target_read(struct judge *j, const char *dir, struct seen *s)
 	}
 }
 
+/* Whether the one that is selected by its directory can stand there. */
+static bool
+may_be(const struct selector *sel, const char *dir)
+{
+	struct stat st;
+
+	if (sel == NULL || sel->name[0] != '\0')
+		return true;
+	if (sel->dir[0] != '\0')
+		return strcmp(sel->dir, dir) == 0;
+	return stat(dir, &st) == -1 ||
+	    (st.st_ino == sel->ino && st.st_dev == sel->dev);
+}
+
 int
-target_each(struct judge *j, int (*fn)(void *, const struct seen *), void *ctx)
+target_each(struct judge *j, const struct selector *sel,
+    int (*fn)(void *, const struct seen *), void *ctx)
 {
 	const char *pos = j->list, *entry;
 	struct seen s;
@@ -126,7 +141,7 @@ target_each(struct judge *j, int (*fn)(void *, const struct seen *), void *ctx)
 		if (n >= sizeof(dir))
 			continue; /* cut short it may be another one's name */
 		(void)strlcpy(dir, entry, n + 1);
-		if (strcmp(dir, j->primary.path) == 0)
+		if (strcmp(dir, j->primary.path) == 0 || !may_be(sel, dir))
 			continue;
 		target_read(j, dir, &s);
 		stop = fn(ctx, &s);
@@ -217,7 +232,7 @@ target_find(struct judge *j, const struct selector *sel, struct seen *s,
 		describe(j, s, v);
 		return ERR_OK;
 	}
-	if (target_each(j, match, &q) != 0) {
+	if (target_each(j, sel, match, &q) != 0) {
 		describe(j, s, v);
 		return ERR_OK;
 	}
