@@ -1,99 +1,10 @@
-#include <errno.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <bsd/string.h>
 
 #include "maincf.h"
-
-/*
- * Levels of nesting postconf(1) accepts.  The operands of a comparison start
- * again at 0, so DEPTH bounds the recursion itself, where postconf overruns
- * its stack.  STEPS bounds the work for one value: about 0.1 seconds.
- */
-#define LEVELS 100
-#define DEPTH  300
-#define STEPS  (2 * MAINCF_MAX)
-
-/*
- * A piece of a value.  p is never on the newline of a continued line (see
- * settle), and nothing at or behind lim may be looked at.
- */
-struct text {
-	const char *p, *end, *lim;
-};
-
-struct expand {
-	const struct maincf *m;
-	maincf_default *get;
-	const void *ctx;
-	struct why *why;
-	char *out;
-	size_t size, len, steps;
-	unsigned depth, operand;
-};
-
-static enum err scan(struct expand *, struct text, unsigned level);
-
-/* White space around names and values: isspace(3) in the C locale. */
-static bool
-is_space(char c)
-{
-	return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
-/* White space inside expressions, and what output is split at. */
-static bool
-is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-static bool
-is_name_char(char c)
-{
-	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
-	    (c >= 'a' && c <= 'z') || c == '_';
-}
-
-/* A newline inside a value, and comments after it, are not part of it. */
-static void
-settle(struct text *t)
-{
-	const char *q;
-
-	while (t->p < t->end && *t->p == '\n') {
-		for (q = t->p + 1; q < t->lim && is_space(*q) && *q != '\n';)
-			q++;
-		if (q < t->lim && *q != '#' && *q != '\n') {
-			t->p++;
-			return;
-		}
-		q = memchr(q, '\n', (size_t)(t->lim - q));
-		t->p = q != NULL && q < t->end ? q : t->end;
-	}
-}
-
-static void
-advance(struct text *t)
-{
-	t->p++;
-	settle(t);
-}
-
-static bool
-at(const struct text *t, char c)
-{
-	return t->p < t->end && *t->p == c;
-}
-
-static void
-skip(struct text *t, bool (*is)(char))
-{
-	while (t->p < t->end && is(*t->p))
-		advance(t);
-}
+#include "text.h"
 
 /* Indexes the logical line [p, end), which ends in no white space. */
 static enum err
@@ -107,18 +18,18 @@ add(struct maincf *m, const char *p, const char *end, uint32_t line,
 		return why_set(why, ERR_UNKNOWN,
 		    "%s:%u: more than %d settings in one file", m->label, line,
 		    MAINCF_SETTINGS);
-	while (t.p < end && !is_space(*t.p) && *t.p != '=')
+	while (t.p < end && !text_is_space(*t.p) && *t.p != '=')
 		t.p++;
 	s->name = (uint32_t)(p - m->buf);
 	s->namelen = (uint32_t)(t.p - p);
 	s->line = line;
-	settle(&t);
-	skip(&t, is_space);
-	if (s->namelen == 0 || !at(&t, '='))
+	text_settle(&t);
+	text_skip(&t, text_is_space);
+	if (s->namelen == 0 || !text_at(&t, '='))
 		return why_set(why, ERR_SYNTAX,
 		    "%s:%u: not of the form \"name = value\"", m->label, line);
-	advance(&t);
-	skip(&t, is_space);
+	text_advance(&t);
+	text_skip(&t, text_is_space);
 	s->value = (uint32_t)(t.p - m->buf);
 	s->valuelen = (uint32_t)(end - t.p);
 	m->n++;
@@ -145,7 +56,7 @@ maincf_parse(struct maincf *m, const char *label, const char *buf, size_t len,
 		line++;
 		if ((next = memchr(p, '\n', (size_t)(end - p))) == NULL)
 			next = end;
-		for (q = p; q < next && is_space(*q); q++)
+		for (q = p; q < next && text_is_space(*q); q++)
 			;
 		if (q == next || *q == '#')
 			continue;
@@ -162,7 +73,7 @@ maincf_parse(struct maincf *m, const char *label, const char *buf, size_t len,
 			continue;
 		z = memchr(p, '\0', (size_t)(next - p));
 		cut = z != NULL;
-		for (q = cut ? z : next; q > p && is_space(q[-1]); q--)
+		for (q = cut ? z : next; q > p && text_is_space(q[-1]); q--)
 			;
 		if (q > p)
 			stop = q;
@@ -170,9 +81,9 @@ maincf_parse(struct maincf *m, const char *label, const char *buf, size_t len,
 	return start != NULL ? add(m, start, stop, first, why) : ERR_OK;
 }
 
-/* The raw value of the last setting. */
-static bool
-find(const struct maincf *m, const char *name, size_t len, struct text *t)
+bool
+maincf_find(const struct maincf *m, const char *name, size_t len,
+    struct text *t)
 {
 	const struct maincf_setting *s;
 
@@ -187,379 +98,4 @@ find(const struct maincf *m, const char *name, size_t len, struct text *t)
 		}
 	}
 	return false;
-}
-
-static struct text
-text_of(const char *s)
-{
-	return (struct text){s, s + strlen(s), s + strlen(s)};
-}
-
-/* Names the place of p, unless it is in a built-in default. */
-static enum err
-fail(const struct expand *x, enum err e, const char *p, const char *what)
-{
-	const char *q = x->m->buf;
-	unsigned line = 1, column = 1;
-
-	if ((uintptr_t)p - (uintptr_t)q > x->m->len)
-		return why_set(x->why, e, "%s: in a default value: %s",
-		    x->m->label, what);
-	for (; q < p; q++) {
-		column = *q == '\n' ? 1 : column + 1;
-		line += *q == '\n';
-	}
-	return why_set(x->why, e, "%s:%u:%u: %s", x->m->label, line, column,
-	    what);
-}
-
-/*
- * postconf(1) prints words with one space between them, but compares the
- * operands of == and the like byte for byte.
- */
-static enum err
-put(struct expand *x, char c)
-{
-	if (x->operand == 0 && is_blank(c)) {
-		c = ' ';
-		if (x->len == 0 || x->out[x->len - 1] == ' ')
-			return ERR_OK;
-	}
-	if (x->len + 1 >= x->size)
-		return why_set(x->why, ERR_LIMIT,
-		    "%s: a value is longer than %zu bytes", x->m->label,
-		    x->size);
-	x->out[x->len++] = c;
-	return ERR_OK;
-}
-
-static enum err
-finish(struct expand *x)
-{
-	if (x->len > 0 && x->out[x->len - 1] == ' ')
-		x->len--;
-	x->out[x->len] = '\0';
-	return ERR_OK;
-}
-
-/* The raw value; ${} without a name is empty. */
-static enum err
-lookup(struct expand *x, const char *name, size_t len, struct text *v)
-{
-	static const char read_only[] = "process_id process_name service_name";
-	const char *d = "";
-	bool theirs = len > 9 &&
-	    memmem(read_only, sizeof(read_only) - 1, name, len) != NULL;
-
-	/* postconf(1) overrides what main.cf says about those. */
-	if (!theirs && find(x->m, name, len, v))
-		return ERR_OK;
-	if (len > 0 && (d = x->get(x->ctx, name, len)) == NULL)
-		return fail(x, ERR_UNKNOWN, name,
-		    "this parameter is not set here, and only postconf(1) "
-		    "knows whether it has a default");
-	*v = text_of(d);
-	return ERR_OK;
-}
-
-/* Takes what is in balanced brackets off the front of t. */
-static enum err
-bracket(struct expand *x, struct text *t, struct text *in)
-{
-	const char *p = t->p, open = *p, close = open == '{' ? '}' : ')';
-	unsigned nest = 1;
-
-	advance(t);
-	for (*in = *t; t->p < t->end; advance(t)) {
-		if (*t->p == open) {
-			nest++;
-		} else if (*t->p == close && --nest == 0) {
-			in->end = t->p;
-			advance(t);
-			return ERR_OK;
-		}
-	}
-	return fail(x, ERR_SYNTAX, p, "this bracket is never closed");
-}
-
-/* Takes an operator and {text}, or else all that is left, off t. */
-static enum err
-branch(struct expand *x, struct text *t, struct text *in)
-{
-	struct text q;
-	enum err e;
-
-	advance(t);
-	q = *t;
-	skip(&q, is_blank);
-	if (!at(&q, '{')) {
-		*in = *t;
-		t->p = t->end;
-		return ERR_OK;
-	}
-	e = bracket(x, &q, in);
-	skip(&q, is_blank);
-	*t = q;
-	return e;
-}
-
-/* ?text, :text, ?{text} or ?{text}:{text}; t is on the operator. */
-static enum err
-choose(struct expand *x, struct text t, bool set, unsigned level)
-{
-	struct text yes = {t.p, t.p, t.p}, no = yes;
-	enum err e;
-
-	if (at(&t, '?') && (e = branch(x, &t, &yes)) != ERR_OK)
-		return e;
-	if (at(&t, ':') && (e = branch(x, &t, &no)) != ERR_OK)
-		return e;
-	if (t.p < t.end)
-		return fail(x, ERR_SYNTAX, t.p, "unexpected text here");
-	return scan(x, set ? yes : no, level + 1);
-}
-
-enum { LT = 1, EQ = 2, GT = 4 };
-
-/* An operator is true for the results that its index is the sum of. */
-static const char *const relops[] = {
-    [LT] = "<",
-    [EQ] = "==",
-    [GT] = ">",
-    [LT | EQ] = "<=",
-    [GT | EQ] = ">=",
-    [LT | GT] = "!=",
-};
-
-/* Takes an operator off t and returns its index, or 0. */
-static unsigned
-relop(struct text *t)
-{
-	const char *p = t->p;
-	unsigned i = sizeof(relops) / sizeof(relops[0]);
-	size_t n;
-
-	while (t->p < t->end && memchr("<>!=?+-*/~&|%", *t->p, 13) != NULL)
-		t->p++;
-	n = (size_t)(t->p - p);
-	settle(t);
-	while (--i > 0)
-		if (strlen(relops[i]) == n && memcmp(relops[i], p, n) == 0)
-			break;
-	return i;
-}
-
-/* Two whole numbers compare as such; 0 where one is too large. */
-static unsigned
-compare(const char *a, const char *b)
-{
-	static const char digits[] = "0123456789";
-	long na, nb;
-	int c = strcmp(a, b);
-
-	if (*a != '\0' && *b != '\0' && a[strspn(a, digits)] == '\0' &&
-	    b[strspn(b, digits)] == '\0') {
-		errno = 0;
-		na = strtol(a, NULL, 10);
-		nb = strtol(b, NULL, 10);
-		if (errno != 0)
-			return 0;
-		c = (na > nb) - (na < nb);
-	}
-	return c < 0 ? LT : c > 0 ? GT : EQ;
-}
-
-/* Expands an operand at the end of out, as a string. */
-static enum err
-operand(struct expand *x, struct text t)
-{
-	enum err e;
-
-	x->operand++;
-	if ((e = scan(x, t, 0)) == ERR_OK)
-		e = put(x, '\0');
-	x->operand--;
-	return e;
-}
-
-/* Takes the letters, digits and underscores of a name off t. */
-static size_t
-take_name(struct text *t)
-{
-	const char *p = t->p;
-	size_t n;
-
-	while (t->p < t->end && is_name_char(*t->p))
-		t->p++;
-	n = (size_t)(t->p - p);
-	settle(t);
-	return n;
-}
-
-/* Takes {text} op {text} off t; *v is not empty if it holds. */
-static enum err
-relation(struct expand *x, struct text *t, struct text *v)
-{
-	const size_t base = x->len;
-	const char *p = t->p, *op;
-	struct text left, right;
-	unsigned true_if, result;
-	size_t middle, n;
-	enum err e;
-
-	if ((e = bracket(x, t, &left)) != ERR_OK)
-		return e;
-	skip(t, is_blank);
-	if ((true_if = relop(t)) == 0)
-		return fail(x, ERR_SYNTAX, t->p,
-		    "one of == != < <= >= > expected before this");
-	op = t->p;
-	if ((n = take_name(t)) > 0)
-		return fail(x,
-		    n == 5 && memcmp(op, "level", n) == 0 ? ERR_UNKNOWN :
-							    ERR_SYNTAX,
-		    op, "only postconf(1) knows this kind of comparison");
-	skip(t, is_blank);
-	if (!at(t, '{'))
-		return fail(x, ERR_SYNTAX, t->p, "{text} expected");
-	if ((e = bracket(x, t, &right)) != ERR_OK ||
-	    (e = operand(x, left)) != ERR_OK)
-		return e;
-	skip(t, is_blank);
-	middle = x->len;
-	if ((e = operand(x, right)) != ERR_OK)
-		return e;
-	x->len = base;
-	if ((result = compare(x->out + base, x->out + middle)) == 0)
-		return fail(x, ERR_SYNTAX, p, "number too large to compare");
-	*v = text_of((result & true_if) != 0 ? "true" : "");
-	return ERR_OK;
-}
-
-/* A name, or what is inside ${...} or $(...). */
-static enum err
-expression(struct expand *x, struct text t, unsigned level)
-{
-	const char *name;
-	struct text v = t;
-	size_t len;
-	enum err e;
-
-	skip(&t, is_blank);
-	if (at(&t, '{')) {
-		e = relation(x, &t, &v);
-	} else {
-		name = t.p;
-		len = take_name(&t);
-		skip(&t, is_blank);
-		if (t.p < t.end && *t.p != '?' && *t.p != ':')
-			return fail(x, ERR_SYNTAX, t.p,
-			    "unexpected character in a parameter name");
-		e = lookup(x, name, len, &v);
-	}
-	if (e != ERR_OK)
-		return e;
-	return t.p == t.end ? scan(x, v, level + 1) :
-			      choose(x, t, v.p < v.end, level);
-}
-
-/* $name, ${...} or $(...); t is on the $. */
-static enum err
-reference(struct expand *x, struct text *t, unsigned level)
-{
-	const char *p = t->p++;
-	struct text in = *t;
-	enum err e;
-
-	if (!at(t, '{') && !at(t, '('))
-		in.end = in.p + take_name(t);
-	else if ((e = bracket(x, t, &in)) != ERR_OK)
-		return e;
-	if (in.p == in.end)
-		return fail(x, ERR_SYNTAX, p,
-		    "no parameter name after $: write $$ for a dollar sign");
-	return expression(x, in, level);
-}
-
-/* Literal text: a $$, or anything, then all up to the next $. */
-static enum err
-literal(struct expand *x, struct text *t)
-{
-	enum err e;
-
-	if (*t->p == '$')
-		t->p++;
-	do {
-		e = put(x, *t->p);
-		advance(t);
-	} while (e == ERR_OK && t->p < t->end && *t->p != '$');
-	return e;
-}
-
-/* Expands t; level counts how deep references are nested. */
-static enum err
-scan(struct expand *x, struct text t, unsigned level)
-{
-	size_t cost = (size_t)(t.end - t.p) + x->m->n + 1;
-	enum err e = ERR_OK;
-
-	if (cost > x->steps)
-		return fail(x, ERR_LIMIT, t.p, "too much work to expand");
-	x->steps -= cost;
-	x->depth++;
-	while (e == ERR_OK && t.p < t.end) {
-		if (level > LEVELS || x->depth > DEPTH)
-			return fail(x, ERR_SYNTAX, t.p,
-			    "nested too deeply, or refers to itself");
-		if (*t.p == '$' && (t.end - t.p < 2 || t.p[1] != '$'))
-			e = reference(x, &t, level);
-		else
-			e = literal(x, &t);
-	}
-	x->depth--;
-	return e;
-}
-
-enum err
-maincf_raw(const struct maincf *m, const char *name, char *out, size_t size,
-    struct why *why)
-{
-	struct expand x = {.m = m, .why = why, .out = out, .size = size};
-	struct text t;
-	enum err e;
-
-	if (!find(m, name, strlen(name), &t))
-		return why_set(why, ERR_NOTFOUND, "%s: %s is not set", m->label,
-		    name);
-	for (; t.p < t.end; advance(&t))
-		if ((e = put(&x, *t.p)) != ERR_OK)
-			return e;
-	return finish(&x);
-}
-
-enum err
-maincf_expand(const struct maincf *m, const char *name, maincf_default *get,
-    const void *ctx, char *out, size_t size, struct why *why)
-{
-	struct expand x = {.m = m,
-	    .get = get,
-	    .ctx = ctx,
-	    .why = why,
-	    .out = out,
-	    .size = size,
-	    .steps = STEPS};
-	const char *d;
-	struct text t;
-	enum err e;
-
-	if (!find(m, name, strlen(name), &t)) {
-		if ((d = get(ctx, name, strlen(name))) == NULL)
-			return why_set(why, ERR_NOTFOUND,
-			    "%s: %s is not set and has no known default",
-			    m->label, name);
-		t = text_of(d);
-	}
-	if ((e = scan(&x, t, 0)) != ERR_OK)
-		return e;
-	return finish(&x);
 }

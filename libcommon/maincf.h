@@ -8,6 +8,7 @@
  * know.  One pass finds all settings; look-ups then search the index.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -47,6 +48,11 @@ typedef const char *maincf_default(const void *ctx, const char *name,
  */
 enum err maincf_parse(struct maincf *m, const char *label, const char *buf,
     size_t len, struct why *);
+
+/* Where the last setting of a parameter has its raw value. */
+struct text;
+bool maincf_find(const struct maincf *m, const char *name, size_t len,
+    struct text *);
 
 /*
  * The last setting of a parameter as `postconf -h` (without -x) prints it:
