@@ -22,6 +22,11 @@ finds() { # REGEX: as root, exit status 1; only that finding
 	[ -n "$REPAIR" ] || fail "no command that repairs it"
 }
 
+says() { # what repairs the only finding
+	[ "$(grep -c '^    .' <<<"$OUT")" = 1 ] || fail "not one command"
+	[ -z "${1:-}" ] || out_has "^    $1"
+}
+
 clean() {
 	works root $POSTMULTI doctor
 	out_has '^nothing found: '
@@ -138,6 +143,7 @@ case_two_names() {
 	rmdir /etc/postfix-same
 	is "exit status" "$STATUS" 1
 	out_has '^listed twice: /etc/postfix-same: is the same directory as /etc/postfix-a'
+	says
 }
 
 case_owner_cf() {
@@ -227,6 +233,17 @@ case_helpers() {
 	clean
 }
 
+case_nosuid() {
+	start
+	mount --bind $HELPERS $HELPERS || fail "no bind mount"
+	trap 'umount $HELPERS' EXIT
+	mount -o remount,bind,nosuid $HELPERS || fail "not nosuid"
+	run carol $POSTMULTI doctor
+	is "exit status" "$STATUS" 1
+	is findings "$(grep -c '^helpers: .* mounted nosuid' <<<"$OUT")" 3
+	out_has '^    mount that file system without nosuid$'
+}
+
 case_policy() {
 	start
 	echo 'permit nobody' >/etc/postmulti/policy.d/z.conf
@@ -234,6 +251,7 @@ case_policy() {
 	run alice $POSTMULTI doctor
 	is "exit status" "$STATUS" 1
 	out_has '^policy: '
+	says 'postmulti-policy check$'
 	rm /etc/postmulti/policy.d/z.conf
 	clean
 }
@@ -244,6 +262,7 @@ case_defaults() {
 	run carol $POSTMULTI doctor
 	is "exit status" "$STATUS" 1
 	out_has '^defaults: /var/cache/postmulti/defaults: missing'
+	says "postmulti -l"
 	works root $POSTMULTI -l
 	works carol $POSTMULTI doctor
 }
@@ -258,6 +277,7 @@ case_script() {
 	run root $POSTMULTI doctor
 	cp -a /tmp/script "$script"
 	out_has "^script: $script differs from the package's"
+	says "move what was changed"
 	clean
 }
 
@@ -273,6 +293,40 @@ case_session() {
 	run carol setpriv --no-new-privs $POSTMULTI doctor
 	is "exit status" "$STATUS" 1
 	out_has '^session: this process has no_new_privs'
+	says 'look for NoNewPrivileges='
+}
+
+# A command of USER's as on a kernel without that system call.
+without() { # CALL USER ARGUMENT...
+	run root "$SRC/$BUILD/tests/without" "$1" "$TOOLS/asuser" "$2" \
+		$POSTMULTI "${@:3}"
+}
+
+# What is said of the helpers is so.
+case_kernel() {
+	local user landlock=landlock_create_ruleset
+	start
+	works root $POSTMULTI -I postfix-al -e create
+	trap 'rm -f /etc/postmulti/policy.d/z.conf' EXIT
+	for user in root alice; do
+		without prctl=22 $user doctor # PR_SET_SECCOMP
+		is "exit status" "$STATUS" 1
+		out_has '^kernel: no seccomp filters'
+		out_has '^    boot a kernel with CONFIG_SECCOMP_FILTER$'
+		without $landlock $user doctor
+		is "exit status" "$STATUS" 1
+		out_has '^kernel: no Landlock: .* nobody but root$'
+		out_has '^    boot Linux .* or write "confinement reduced"'
+	done
+	without $landlock root -i al -e enable
+	is "root's exit status" "$STATUS" 0
+	without $landlock alice -i al -e disable
+	is "alice's exit status" "$STATUS" 1
+	err_has 'no Landlock: nobody but root .*"confinement reduced"'
+	echo 'confinement reduced' >/etc/postmulti/policy.d/z.conf
+	without $landlock alice -i al -e disable
+	is "alice's exit status" "$STATUS" 0
+	is "enabled" "$(postconf -c /etc/postfix-al -h multi_instance_enable)" no
 }
 
 case_primary() {
@@ -282,6 +336,7 @@ case_primary() {
 	cp -a /tmp/main.cf /etc/postfix/main.cf
 	is "exit status" "$STATUS" 1
 	out_has '^primary: .*/etc/postfix/main.cf'
+	says 'repair that file first'
 }
 
 case_usage() {
@@ -375,11 +430,13 @@ check "stale temporary files" case_temporary
 check "an editor at work" case_temporary_locked
 check "leftovers" case_leftover
 check "helpers that lost their set-uid bit" case_helpers
+check "helpers on a file system mounted nosuid" case_nosuid
 check "policy errors" case_policy
 check "no cache of defaults" case_defaults
 check "a changed postmulti-script" case_script
 check "multi-instance support is off" case_init
 check "no_new_privs" case_session
+check "no seccomp, no Landlock" case_kernel
 check "no primary" case_primary
 check "usage" case_usage
 check "destroy --dry-run: exactly what goes and stays, root" case_dry_run root
