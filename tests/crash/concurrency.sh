@@ -258,6 +258,11 @@ same_name() {
 	settle
 	is "winners" "${#won[@]}" 1
 	is "losers" "${#lost[@]}" 19
+	for n in "${lost[@]}"; do
+		grep -Eq "fatal: .*(${P}one is already in use by|${P}one: .*\
+registered already|changed by somebody else meanwhile)" "/tmp/out.$n" ||
+			fail "$n doesn't say why: $(cat "/tmp/out.$n")"
+	done
 	exactly ${P}one
 }
 
@@ -346,8 +351,8 @@ mixed() {
 
 holder=
 
-hold() { # FILE
-	flock -o "$1" sleep 100 &
+hold() { # FILE [SECONDS]
+	flock -o "$1" sleep "${2:-100}" &
 	holder=$!
 	wait_for 10 sh -c "! flock -n '$1' true" || fail "$1 isn't held"
 }
@@ -399,16 +404,51 @@ who_holds() {
 	exactly ${P}one postfix-bob-one
 }
 
-# Without the clamp it would wait for 46 days.
-clamped() {
+# One who waits in vain; says so when it gives up.
+waiter() { # USER NAME COMMAND...
+	LIMIT=200 as "$1" "${@:3}" >"/tmp/out.$2" 2>&1 </dev/null
+	echo "$2" >>/tmp/given.up
+}
+
+# In which order they give up tells how long they wait, however slow all is:
+# without a word 10 s, and whoever asks for more than 60 s no longer than that.
+waits() { # ten is the default; the two without end are clamped
+	local name pids=() enable=(-i "${P}one" -e enable)
 	fresh
 	made ${P}one
-	hold /var/lib/postmulti/lock
-	LIMIT=100 run alice "$TOOLS/frame" "$HELPERS/postmulti-config" \
-		op=config.enable sel.name=${P}one lock_timeout=4000000
+	hold /var/lib/postmulti/lock 190
+	: >/tmp/given.up
+	waiter root 4 "$POSTMULTI" --lock-timeout=4 "${enable[@]}" &
+	pids+=($!)
+	waiter root root "$POSTMULTI" "${enable[@]}" &
+	pids+=($!)
+	waiter alice alice "$POSTMULTI" "${enable[@]}" &
+	pids+=($!)
+	waiter alice frame "$TOOLS/frame" "$HELPERS/postmulti-config" \
+		op=config.enable sel.name=${P}one &
+	pids+=($!)
+	waiter alice 25 "$POSTMULTI" --lock-timeout=25 "${enable[@]}" &
+	pids+=($!)
+	waiter alice 50 "$POSTMULTI" --lock-timeout=50 "${enable[@]}" &
+	pids+=($!)
+	waiter alice day "$POSTMULTI" --lock-timeout=86400 "${enable[@]}" &
+	pids+=($!)
+	waiter alice clamped "$TOOLS/frame" "$HELPERS/postmulti-config" \
+		op=config.enable sel.name=${P}one lock_timeout=4000000 &
+	pids+=($!)
+	wait "${pids[@]}"
+	kill -0 "$holder" || fail "the lock was free: $(cat /tmp/given.up)"
 	let_go
-	out_has '^err BUSY'
-	out_has 'locked by another program'
+	for name in 4 root alice frame 25 50 day clamped; do
+		grep -q 'locked by another program' "/tmp/out.$name" ||
+			fail "$name: $(cat "/tmp/out.$name")"
+	done
+	# Those that wait for as long may give up in any order.
+	is "the order" "$(sed 's/root\|alice\|frame/10/
+		s/day\|clamped/60/' /tmp/given.up | paste -sd ' ')" \
+		"4 10 10 10 25 50 60 60"
+	works root "$POSTMULTI" -l
+	out_has "^${P}one .* n "
 }
 
 # --- all of it ------------------------------------------------------------------
@@ -440,5 +480,6 @@ for WHO in root alice; do
 	echo "#: $WHO: $(cat /tmp/edits) postconf -e meanwhile, none was lost"
 	check "$WHO: whoever waits in vain is told for whom" who_holds
 done
-check "a delegate's wait is clamped" clamped
+check "waits end: after 10 s by default, after 60 s whatever is asked for" \
+	waits
 finish
