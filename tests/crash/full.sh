@@ -30,13 +30,21 @@ fill() {
 	rm -f /mnt/small/more
 }
 
-full() { # ARGUMENT...: as root and, where it may, as alice
+full() { # ACTION: as root and, where she may, as alice
 	local user
 	for user in root alice; do
+		[ "$1/$user" != init/alice ] || continue
 		big_disk
 		fresh
 		works root $POSTMULTI -I postfix-a -G g -e create
-		[ "$1" != disable ] || works root $POSTMULTI -i a -e enable
+		case $1 in
+		disable) works root $POSTMULTI -i a -e enable ;;
+		import) works root $POSTMULTI -i a -e deport ;;
+		init)
+			fresh
+			cp -a /tmp/bare.cf /etc/postfix/main.cf
+			;;
+		esac
 		small_disk
 		set_words "$1"
 		fill
@@ -45,8 +53,7 @@ full() { # ARGUMENT...: as root and, where it may, as alice
 		err_has 'No space left on device'
 		snapshot_all | grep -v /var/lib/postmulti/lock >/tmp/after
 		grep -v /var/lib/postmulti/lock /tmp/before >/tmp/was
-		# What a create made so far is named by doctor.
-		[ "$1" = create ] || same "the tree" /tmp/was /tmp/after
+		same "the tree" /tmp/was /tmp/after
 		rm /mnt/small/ballast
 		works $user $POSTMULTI "${WORDS[@]}"
 		works root $POSTMULTI doctor
@@ -54,8 +61,34 @@ full() { # ARGUMENT...: as root and, where it may, as alice
 	big_disk
 }
 
+# What create began elsewhere, where there was room, is finished.
+half_full() {
+	local words=(-a -I postfix-b -e create config_directory=/mnt/small/b)
+	fresh
+	works root $POSTMULTI -I postfix-a -e create
+	mkdir -p /mnt/small
+	mount -t tmpfs -o size=2m,mode=755 tmpfs /mnt/small
+	fill
+	snapshot /etc/postfix /etc/postfix-a >/tmp/before
+	refused root $POSTMULTI "${words[@]}"
+	err_has 'No space left on device'
+	snapshot /etc/postfix /etc/postfix-a >/tmp/after
+	same "what others have" /tmp/before /tmp/after
+	[ -d /var/spool/postfix-b ] || fail "nothing was begun"
+	run root $POSTMULTI doctor
+	out_has '^half-made: /mnt/small/b: '
+	rm /mnt/small/ballast
+	works root $POSTMULTI "${words[@]}"
+	works root $POSTMULTI doctor
+	works root $POSTMULTI -l
+	out_has '^postfix-b .* n +/mnt/small/b$'
+	big_disk
+}
+
 set_words() {
 	case $1 in
+	init) WORDS=(-e init) ;;
+	import) WORDS=(-I postfix-a -e import) ;;
 	create) WORDS=(-I postfix-b -e create) ;;
 	assign) WORDS=(-i a -I postfix-c -e assign) ;;
 	*) WORDS=(-i a -e "$1") ;;
@@ -64,14 +97,16 @@ set_words() {
 
 install_suite
 install_policy <<-EOF
-	permit alice manage,deport  instance postfix-a
+	permit alice manage,deport,import instance postfix-a
 	permit alice manage,deport  instance postfix-b
 	permit alice manage,deport  instance postfix-c
 EOF
+cp -a /etc/postfix/main.cf /tmp/bare.cf
 works root $POSTMULTI -e init
 cp -a /etc/postfix/main.cf /tmp/primary.cf
 
-for action in create assign enable disable deport destroy; do
+for action in init create import assign enable disable deport destroy; do
 	check "$action on a full disk" full $action
 done
+check "create where only its own directory is full" half_full
 finish
