@@ -131,12 +131,38 @@ queued() { # USER QUEUE
 	in_queue "$2" 3
 	refused "$1" "$POSTMULTI" -i $NAME -e destroy
 	err_has "3 messages in the queue \(3 in $2\)"
+	[[ $2 = @(corrupt|saved) ]] || err_has "enable, start, flush"
 	is "messages" "$(find $QUEUE/"$2" -type f | wc -l)" 3
 	whole
 	case $2 in
 	corrupt | saved) follow '^find' ;;
 	*) follow 'postsuper.* -d ALL' ;;
 	esac
+	works "$1" "$POSTMULTI" -i $NAME -e destroy
+	destroyed
+}
+
+# Each of the two is a reason, and nothing is touched.
+running() { # USER
+	box
+	works "$1" "$POSTMULTI" -i $NAME -e enable
+	age
+	works "$1" "$POSTMULTI" -i $NAME -p start
+	snapshot $CONFIG $QUEUE $DATA >/tmp/before
+	refused "$1" "$POSTMULTI" -i $NAME -e destroy
+	err_has 'Cannot remove enabled'
+	snapshot $CONFIG $QUEUE $DATA >/tmp/after
+	same "what is enabled" /tmp/before /tmp/after
+	works "$1" "$POSTMULTI" -i $NAME -e disable
+	snapshot $CONFIG $QUEUE $DATA >/tmp/before
+	refused "$1" "$POSTMULTI" -i $NAME -e destroy
+	err_has 'is not stopped'
+	snapshot $CONFIG $QUEUE $DATA >/tmp/after
+	same "what runs" /tmp/before /tmp/after
+	whole
+	postfix -c $CONFIG status 2>/dev/null || fail "it runs no more"
+	[ -z "$(ls $RECORDS)" ] || fail "a record is left"
+	stop
 	works "$1" "$POSTMULTI" -i $NAME -e destroy
 	destroyed
 }
@@ -270,11 +296,14 @@ planted() { # DIRECTORY
 	# Each line a warning, nothing raw in it.
 	grep -v '^postmulti: warning: [ -~]*$' <<<"$ERR" &&
 		fail "another line, or raw bytes in it"
-	if [[ $1 != "$QUEUE"/* ]]; then
-		grep -qF "warning: $1:" <<<"$ERR" || fail "$1 is not named"
-		return 0
-	fi
-	[[ $1 != */pid ]] || depth=1
+	# A directory that isn't Postfix's is named, not what is in it.
+	case $1 in
+	"$CONFIG" | "$DATA" | "$QUEUE")
+		err_has "warning: $1: please verify"
+		depth=1
+		;;
+	*/pid) depth=1 ;;
+	esac
 	n=$(find "$1" -mindepth 1 -maxdepth $depth -print0 | tr -dc '\0' | wc -c)
 	is "what is named" "$(grep -cF "warning: $1/" <<<"$ERR")" "$n"
 }
@@ -619,6 +648,9 @@ check "nor one that was ended by quick-stop" ran root quick-stop
 for queue in "${QUEUES[@]}"; do
 	check "refused with mail in $queue, and the advice works" \
 		queued alice $queue
+done
+for user in root alice; do
+	check "refused while enabled, and while it runs: $user" running $user
 done
 check "refused with mail in every queue, and the advice works" queued_everywhere
 check "the other advice works: enable, start, flush" delivered
