@@ -339,6 +339,19 @@ others_alone() {
 	quiet bob "$POSTMULTI" -i m-6 -l -j
 }
 
+# Explained by doctor, to whoever asks, with the command that takes it away.
+explained() {
+	local user
+	for user in root alice bob; do
+		run $user "$POSTMULTI" doctor
+		is "exit status of doctor" "$STATUS" 1
+		out_has "^damaged: $D: (instance $D, )?$(reason "$1" $D)"
+		grep -A1 '^damaged: ' <<<"$OUT" |
+			grep -qx "    postmulti -i $D -e deport" ||
+			fail "no command"
+	done
+}
+
 # What needs it whole, and what is root's alone.
 refuses() {
 	local user words
@@ -466,6 +479,7 @@ alone() { # KIND
 	others_listed "$1"
 	others_run "$1"
 	others_alone
+	explained "$1"
 	refuses "$1"
 	deported
 	[ -z "$WATCHER" ] || is "opened" "$(watched)" ""
