@@ -576,6 +576,11 @@ def main():
             "answered", "answered in closed files", "unknown", "limit",
             "not asked", *SKIPS))):
         print("#: %s: %d" % (key, count[key]))
+    # Files that all are refused, or look-ups that all are unsure, show nothing.
+    if args.only is None and (count["answered"] < 2 * passed or
+                              count["edited"] * 2 < passed):
+        failed += 1
+        print("FAIL: too few were compared")
     skipped = 0
     for key, reason in SKIPS.items():
         if count[key]:
