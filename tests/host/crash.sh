@@ -114,5 +114,7 @@ crash_walks() { # kill|fail TITLE USER [ACTION...]
 		calls=$((calls + ${n[0]:-0})) points=$((points + ${n[1]:-0}))
 		trees=$((trees + ${n[2]:-0}))
 	done
+	[ $# != 3 ] || check "$2: no less than there was to walk" \
+		eval "[ $points -ge 1000 ] && [ $trees -ge $((4 * commands)) ]"
 	echo "#: $1: $points points in $calls calls of $commands commands, $trees different trees left, from each the command run again"
 }
