@@ -402,7 +402,9 @@ daemons() { # nobody of Postfix's own is there
 ended() { # HOW: notes the exit status, and that master had said its farewell
 	wait $outer
 	printf '%s\n' "$1: exit status $?" >>/tmp/said
-	daemons && fail "$1: this is left"
+	# What master was just starting ends by the same signal, after it.
+	wait_for 10 eval '! daemons >/dev/null' ||
+		fail "$1: this is left: $(daemons)"
 	is_down - || fail "$1: still up"
 	marked
 	sed "1,${logged}d" "$LOG" | sed -n \
