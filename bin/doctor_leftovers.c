@@ -30,13 +30,14 @@ dir_of(const struct instance *in, enum kind kind)
 	return kind == CONFIG ? in->dir : kind == QUEUE ? in->queue : in->data;
 }
 
-/* What isn't known of an instance may be what is named like it. */
+/* What isn't known of an instance, or only by a main.cf that is damaged, may
+ * be what is named like it. */
 static bool
-belongs(const struct instance *in, enum kind kind, const char *path)
+belongs(const struct instance *in, bool good, enum kind kind, const char *path)
 {
 	const char *dir = dir_of(in, kind), *base = strrchr(in->dir, '/');
 
-	if (dir[0] != '\0')
+	if (dir[0] != '\0' && (good || strcmp(dir, path) == 0))
 		return strcmp(dir, path) == 0;
 	return base != NULL && strcmp(base, strrchr(path, '/')) == 0;
 }
@@ -48,10 +49,11 @@ is_known(const struct doctor *d, enum kind kind, const char *path)
 	size_t i;
 
 	for (i = 0; i < list->n; i++)
-		if (belongs(&list->v[i].i, kind, path))
+		if (belongs(&list->v[i].i, list->v[i].state == ENTRY_GOOD, kind,
+			path))
 			return true;
 	for (i = 0; i < d->nknown; i++)
-		if (belongs(&d->known[i], kind, path))
+		if (belongs(&d->known[i], true, kind, path))
 			return true;
 	return false;
 }

@@ -349,6 +349,8 @@ explained() {
 		grep -A1 '^damaged: ' <<<"$OUT" |
 			grep -qx "    postmulti -i $D -e deport" ||
 			fail "no command"
+		! grep -q "rm -r /var/[a-z]*/${D##*/}$" <<<"$OUT" ||
+			fail "what may be its queue is to be removed"
 	done
 }
 
