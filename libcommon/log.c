@@ -1,6 +1,8 @@
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <ctype.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,7 +16,10 @@
 
 #include "log.h"
 
+#define SEND_SECONDS 1 /* for room: anybody may fill the socket */
+
 static int sock = -1;
+static int dontwait; /* MSG_DONTWAIT once that was in vain */
 static bool journal;
 static const char *program = "postmulti";
 
@@ -30,12 +35,16 @@ connect_to(const char *path)
 void
 log_open(const char *ident)
 {
+	static const struct timeval wait = {.tv_sec = SEND_SECONDS};
+
 	program = ident;
 	sock = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (sock == -1)
 		return;
 	journal = connect_to("/run/systemd/journal/socket");
-	if (!journal && !connect_to("/dev/log")) {
+	if ((!journal && !connect_to("/dev/log")) ||
+	    setsockopt(sock, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait)) ==
+		-1) {
 		(void)close(sock);
 		sock = -1;
 	}
@@ -93,7 +102,11 @@ deliver(int facility, const char *ident, int priority, const char *text,
 		return false;
 	if ((size_t)n >= sizeof(line))
 		n = (int)sizeof(line) - 1;
-	return send(sock, line, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL) == n;
+	if (send(sock, line, (size_t)n, dontwait | MSG_NOSIGNAL) == n)
+		return true;
+	if (errno == EAGAIN)
+		dontwait = MSG_DONTWAIT;
+	return false;
 }
 
 bool

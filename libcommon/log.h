@@ -24,7 +24,8 @@ struct log_pair {
  * Sends one line of key=value to facility authpriv; for the journal each pair
  * is a field POSTMULTI_KEY too.  Values are vis(3)-encoded here; empty ones
  * are left out.  priority: LOG_INFO ...  Returns false when it could not be
- * sent, at once: it never blocks.
+ * sent.  A socket that others keep full is waited for, a second in a process's
+ * life: not for use while others wait for a lock.
  */
 bool log_pairs(int priority, const struct log_pair *, size_t n);
 

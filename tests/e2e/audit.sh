@@ -555,6 +555,40 @@ full() { # SOCKET
 	required
 }
 
+# Who is nobody keeps the socket full: no line is lost by that, and nobody is
+# refused.
+FLOOD='fork; fork; fork; socket(S, AF_UNIX, SOCK_DGRAM, 0) &&
+	connect(S, sockaddr_un("/dev/log")) or die "$!";
+	1 while send(S, "<13>flood[1]: x", 0)'
+
+flooded() {
+	local i toggle
+	made
+	echo "audit required" >/etc/postmulti/policy.d/audit.conf
+	chmod 644 /etc/postmulti/policy.d/audit.conf
+	LIMIT=100 as mark perl -MSocket -e "$FLOOD" >/tmp/flood 2>&1 &
+	trap 'pkill -KILL -u mark' EXIT
+	wait_for 20 grep -q flood $FILE || fail "no flood: $(cat /tmp/flood)"
+	for i in 1 2 3 4 5 6 7 8; do
+		toggle=enable
+		[ $((i % 2)) = 1 ] || toggle=disable
+		works alice "$POSTMULTI" -i a-1 -e $toggle
+		answers DENIED alice config op=config.$toggle \
+			sel.name=postfix-b-1
+	done
+	pgrep -u mark perl >/dev/null || fail "the flood ended: $(cat /tmp/flood)"
+	pkill -KILL -u mark
+	wait_for 20 eval '! pgrep -u mark >/dev/null'
+	settle
+	echo "#: $(grep -c flood $FILE) lines of somebody else's meanwhile"
+	grep -v flood $FILE >/tmp/ours
+	mv /tmp/ours $FILE
+	counts
+	counted pairs 8
+	counted "decided permitted" 8
+	counted "done denied" 8
+}
+
 # Connected to one that is restarted before the second line: never again.
 restarted() {
 	made
@@ -810,6 +844,7 @@ check "no log daemon" no_daemon_at_all
 check "a dead socket" dead_socket
 check "a daemon that doesn't read" full /dev/log
 check "a journal that doesn't read" full $JOURNAL
+check "a daemon that somebody else keeps busy" flooded && figures
 check "a daemon restarted, gone or full between the lines" restarted
 if strace -o /dev/null -f -u alice true 2>/dev/null; then
 	check "no socket after the first line" never_again
