@@ -36,6 +36,8 @@
 #include "sandbox.h"
 
 #define DEPTH_MAX 12 /* hash_queue_depth is at most 10 */
+/* Messages in one queue that a destroy counts: others wait for its lock. */
+#define ENOUGH 1000
 
 /* The others that are mail_owner's.  The services' sockets and FIFOs are in
  * the last two, hash directories in the other ones. */
@@ -53,6 +55,7 @@ struct job {
 	struct tally *t;
 	struct page *page;
 	uint32_t *messages; /* where regular files are counted, or NULL */
+	uint32_t enough;    /* they aren't counted further */
 	const char *label;  /* the directory's path */
 	char **paths;       /* queue, data and configuration directory */
 	int depth;
@@ -164,7 +167,8 @@ visit(void *ctx, int dirfd, const char *name)
 	struct stat st;
 
 	go_on();
-
+	if (job->messages != NULL && *job->messages == job->enough)
+		return ERR_LIMIT;
 	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == -1) {
 		if (errno != ENOENT)
 			failed(job->t, "stat", job->label, name);
@@ -234,19 +238,24 @@ refuse_mail(const struct job *job, const uint32_t messages[NQUEUES])
 	const char *queue = job->paths[0], *config = job->paths[2];
 	uint32_t total = 0, kept = messages[HOLD + 1] + messages[HOLD + 2];
 	struct tally *t = job->t;
-	const char *comma = "";
+	const char *comma = "", *least = "";
 	size_t i;
 
-	for (i = 0; i < NQUEUES; i++)
+	for (i = 0; i < NQUEUES; i++) {
 		total += messages[i];
+		if (messages[i] == ENOUGH)
+			least = "at least ";
+	}
 	if (total == 0 || t->err != ERR_OK)
 		return;
 	t->err = ERR_STATE;
-	add(t, "%s: %u message%s in the queue (", queue, total,
+	add(t, "%s: %s%u message%s in the queue (", queue, least, total,
 	    total == 1 ? "" : "s");
 	for (i = 0; i < NQUEUES; i++)
 		if (messages[i] > 0) {
-			add(t, "%s%u in %s", comma, messages[i], queues[i]);
+			add(t, "%s%s%u in %s", comma,
+			    messages[i] == ENOUGH ? "at least " : "",
+			    messages[i], queues[i]);
 			comma = ", ";
 		}
 	add(t, "): ");
@@ -272,6 +281,7 @@ work_queue(struct job *job)
 	uint32_t messages[NQUEUES] = {0};
 	size_t i;
 
+	job->enough = whole ? UINT32_MAX : ENOUGH;
 	for (i = 0; i < NQUEUES; i++) {
 		job->messages = &messages[i];
 		top(job, queues[i]);

@@ -183,6 +183,27 @@ queued_everywhere() {
 	destroyed
 }
 
+# Who fills a queue could have the others wait for the lock as long as it takes
+# to count: no more are than say so.
+thousands() {
+	local i
+	box
+	for i in 1 2 3 4 5 6; do
+		mkdir $QUEUE/deferred/$i
+		(cd $QUEUE/deferred/$i && seq -f "${i}A%.0f" 400 | xargs touch)
+	done
+	(cd $QUEUE/maildrop && seq -f 1A%.0f 1000 | xargs touch)
+	(cd $QUEUE/hold && seq -f 1A%.0f 999 | xargs touch)
+	chown -R postfix: $QUEUE/{deferred/*,maildrop/*,hold/*}
+	refused alice "$POSTMULTI" -i $NAME -e destroy
+	list="at least 1000 in maildrop, at least 1000 in deferred, "
+	err_has "at least 2999 messages.*\(${list}999 in hold\)"
+	refused alice "$POSTMULTI" -i $NAME -e destroy --dry-run
+	err_has "\(1000 in maildrop, 2400 in deferred, 999 in hold\)"
+	is "messages" "$(find $QUEUE -path "*A*" -type f | wc -l)" 4399
+	whole
+}
+
 # The other advice: delivered, those on hold after their release.
 delivered() {
 	box
@@ -653,6 +674,7 @@ for user in root alice; do
 	check "refused while enabled, and while it runs: $user" running $user
 done
 check "refused with mail in every queue, and the advice works" queued_everywhere
+check "thousands of messages: no more are counted than need be" thousands
 check "the other advice works: enable, start, flush" delivered
 for at in $CONFIG $DATA $QUEUE $QUEUE/{deferred,hold,flush,private,public,pid}; do
 	check "what isn't Postfix's stays and is named: $at" planted $at
