@@ -81,10 +81,13 @@ enum err
 cleaner_ask(const struct channel *c, uint32_t what, uint32_t skip,
     struct tally *t, struct why *why)
 {
-	struct timespec deadline = lock_deadline(ANSWER_SECONDS);
+	/* For all answers together: between two mail_owner can stop it. */
+	static struct timespec deadline;
 	const struct order order = {what, skip};
 	enum err e;
 
+	if (deadline.tv_sec == 0)
+		deadline = lock_deadline(ANSWER_SECONDS);
 	if ((e = channel_write(c->out, &order, sizeof(order))) == ERR_OK)
 		e = channel_read(c->in, t, sizeof(*t), &deadline);
 	if (e != ERR_OK)

@@ -464,6 +464,54 @@ renamed_lock() {
 	all_of_others
 }
 
+# --- the cleaner -----------------------------------------------------------------
+
+# Stops each for six seconds, lets it do very little, and stops it again.
+STOPPER='use Time::HiRes qw(sleep); $| = 1; print "ready\n";
+	while (1) {
+		for my $at (glob "/proc/[0-9]*/comm") {
+			open my $f, "<", $at or next;
+			my $name = <$f> // next;
+			my ($pid) = $at =~ /([0-9]+)/;
+			next if $name !~ /^postmulti-clean/;
+			while (kill STOP => $pid) {
+				sleep 6;
+				kill CONT => $pid;
+				sleep 0.0002;
+			}
+		}
+	}'
+
+# Who has taken over mail_owner can stop it between two answers, too.
+stopped_cleaner() {
+	local n=0 name=postfix-alice-stop
+	said=/tmp/said.stopper
+	: >/tmp/hers.out
+	trap undone EXIT
+	LIMIT=300 as postfix perl -e "$STOPPER" >$said 2>&1 </dev/null &
+	attackers+=($!)
+	ready
+	# maildrop goes after the first answer
+	until grep -q 'took too long' /tmp/hers.out &&
+		[ ! -d /var/spool/$name/maildrop ]; do
+		[ $((n += 1)) -le 50 ] || fail "it is never stopped"
+		[ -d /etc/$name ] || works alice "$POSTMULTI" -I $name -e create
+		: >$STATE/lock
+		as alice "$POSTMULTI" -i $name -e destroy >/tmp/hers.out 2>&1 \
+			</dev/null &
+		hers=$!
+		wait_for 10 eval "grep -q 'destroy of $name' $STATE/lock ||
+			! kill -0 $hers 2>/dev/null"
+		others
+		wait $hers
+	done
+	withdrawn
+	# No helper can, once it has done its work.
+	pkill -KILL -u postfix -f ^postmulti-cleaner
+	all_of_others
+	works alice "$POSTMULTI" -i $name -e destroy
+}
+
 # --- afterwards ------------------------------------------------------------------
 
 helpers() {
@@ -511,5 +559,6 @@ check "unread: all of stdin, stdout and stderr are full" full_pipes
 attacked "locks: all that can be opened is locked, leased and watched" \
 	every_lock
 check "locks: of what was main.cf.tmp and is main.cf now" renamed_lock
+check "cleaner: stopped by its user again and again" stopped_cleaner
 check "no helper is left" none_left
 finish
