@@ -23,7 +23,9 @@ main(int argc, char *argv[])
 		error(2, 0, "usage: without CALL[=N] COMMAND [ARGUMENT...]");
 	if ((n = strchr(argv[1], '=')) != NULL) {
 		*n++ = '\0';
-		first = SCMP_A0_32(SCMP_CMP_EQ, strtoul(n, NULL, 10));
+		first = (struct scmp_arg_cmp){.arg = 0,
+		    .op = SCMP_CMP_EQ,
+		    .datum_a = (uint32_t)strtoul(n, NULL, 10)};
 	}
 	r = ctx == NULL ?
 	    -ENOMEM :
