@@ -484,7 +484,9 @@ STOPPER='use Time::HiRes qw(sleep); $| = 1; print "ready\n";
 			my ($pid) = $at =~ /([0-9]+)/;
 			next if $name !~ /^postmulti-clean/;
 			while (kill STOP => $pid) {
-				sleep 6;
+				for (my $s = 0; $s < 60 and -d "/proc/$pid"; $s++) {
+					sleep 0.1;
+				}
 				kill CONT => $pid;
 				sleep 0.0002;
 			}
@@ -502,6 +504,8 @@ stopped_cleaner() {
 	ready
 	until grep -q 'took too long' /tmp/hers.out; do
 		[ $((n += 1)) -le 50 ] || fail "it is never stopped"
+		# One stopped after its last answer would keep the stopper.
+		pkill -KILL -u postfix -f ^postmulti-cleaner
 		[ -d /etc/$name ] || works alice "$POSTMULTI" -I $name -e create
 		: >$STATE/lock
 		as alice "$POSTMULTI" -i $name -e destroy >/tmp/hers.out 2>&1 \
