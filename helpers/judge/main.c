@@ -240,14 +240,23 @@ mail_log(struct judge *j, struct verdict *v)
 		v->syslog_name, sizeof(v->syslog_name), NULL);
 }
 
+/* On what stands on disk now. */
+static enum err
+judged(struct judge *j, judge_fn *const *judges, struct verdict *v,
+    struct why *why)
+{
+	enum err e = target_site(j, why);
+
+	if (e != ERR_OK)
+		return e;
+	(void)mail_log(j, v);
+	return judges[j->frame.op](j, v, why);
+}
+
 /* Everything that every operation's verdict has in common. */
 static void
-decide(struct judge *j, judge_fn *const *judges, bool again, struct verdict *v)
+begin_verdict(const struct judge *j, struct verdict *v)
 {
-	struct why why = {{0}};
-	enum err e;
-
-	e = again ? reread_policy(j, &why) : ERR_OK;
 	memset(v, 0, sizeof(*v));
 	v->op = j->frame.op;
 	v->verbose = j->frame.flags & FRAME_VERBOSE;
@@ -257,10 +266,24 @@ decide(struct judge *j, judge_fn *const *judges, bool again, struct verdict *v)
 	v->capabilities = j->policy.capabilities;
 	v->audit_required = j->policy.audit_required;
 	v->no_landlock = j->no_landlock;
-	if (e == ERR_OK && (e = target_site(j, &why)) == ERR_OK)
-		(void)mail_log(j, v);
+}
+
+/* Before the lock is taken, and again when it is ours. */
+static void
+decide(struct judge *j, judge_fn *const *judges, bool locked, struct verdict *v)
+{
+	struct why why = {{0}};
+	enum err e = locked ? reread_policy(j, &why) : ERR_OK;
+
+	begin_verdict(j, v);
 	if (e == ERR_OK)
-		e = judges[j->frame.op](j, v, &why);
+		e = judged(j, judges, v, &why);
+	/* What was registered between our look at the list and the one at the
+	 * records is in neither: another look tells. */
+	if (e == ERR_CONFLICT && !locked) {
+		begin_verdict(j, v);
+		e = judged(j, judges, v, &why);
+	}
 	/* What was passed over as damaged or as not there may be neither. */
 	if (e != ERR_DENIED && why_starved() != NULL)
 		e = why_set(&why, ERR_SYSTEM, "%s", why_starved());
