@@ -237,7 +237,9 @@ edit_lists(struct actor *a, struct why *why)
 	if (a->v.set_alt)
 		edits[n++] =
 		    (struct edit){"alternate_config_directories", a->alt};
-	unlock_other(&primary);
+	/* Whoever removes an instance keeps its lock to the end. */
+	if (a->v.op != OP_REMOVE)
+		unlock_other(&primary);
 	return cffile_edit(&primary, edits, n, why);
 }
 
@@ -272,6 +274,9 @@ act_remove(struct actor *a, struct why *why)
 		else
 			return why_errno(why, "unlink %s/%s", a->v.config.path,
 			    files[i]);
+	/* Another main.cf.tmp would be another's. */
+	(void)close(instance.lock);
+	instance.lock = -1;
 	return fsync(instance.dir) == -1 ?
 	    why_errno(why, "fsync %s", a->v.config.path) :
 	    ERR_OK;
