@@ -197,9 +197,9 @@ note_tally(struct actor *a, struct tally *t)
 	/* How many before which: not all names may fit. */
 	if (t->lines > 1)
 		page_add(&a->notes,
-		    "%s: %u files in its directories are not Postfix's, left "
-		    "alone",
-		    a->v.queue.path, t->lines);
+		    "%s: %u files in its queue and data directories are not "
+		    "Postfix's, left alone",
+		    a->v.config.path, t->lines);
 
 	for (; (line = strsep(&pos, "\n")) != NULL && line[0] != '\0';
 	     t->lines--)

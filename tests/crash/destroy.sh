@@ -337,7 +337,7 @@ hundreds() {
 		echo mine >$QUEUE/private/file$i
 	done
 	works alice "$POSTMULTI" -i $NAME -e destroy
-	err_has "$QUEUE: 500 files "
+	err_has "$CONFIG: 500 files in its queue and data directories "
 	err_has "$QUEUE/private: "
 	err_has "\(and [0-9]+ more\)"
 	is "files" "$(find $QUEUE -type f | wc -l)" 500
