@@ -51,18 +51,43 @@ mend(struct doctor *d, const struct entry *e, enum op op, unsigned n)
 
 /* --- what editors left --------------------------------------------------- */
 
+/* An editor holds a file of its own.  One that died in the moment before its
+ * file became main.cf leaves one that anybody can open, and hold. */
+static bool
+held_by_another(const char *path, const struct stat *st, int holder)
+{
+	char proc[32];
+	struct stat process;
+
+	if (!S_ISREG(st->st_mode) || (st->st_mode & 0044) == 0)
+		return false;
+	(void)snprintf(proc, sizeof(proc), "/proc/%d", holder);
+	/* Who locked it may be gone, and the lock a child's. */
+	return (stat(proc, &process) == -1 || process.st_uid != st->st_uid) &&
+	    locks_holder(path) == holder;
+}
+
 static void
 check_temporary(struct doctor *d, const struct entry *e)
 {
 	char path[PATH_SIZE + 32], repair[PATH_SIZE + 64];
 	struct stat st;
+	int holder;
 
 	(void)snprintf(path, sizeof(path), "%s/main.cf.tmp", e->i.dir);
 	(void)snprintf(repair, sizeof(repair), "rm %s", path);
-	if (lstat(path, &st) == 0 && locks_holder(path) == 0) {
-		doctor_found(d, "temporary", repair,
-		    "%s: left by an editor of main.cf that died", path);
-		mend(d, e, OP_TIDY, 1);
+	if (lstat(path, &st) == 0) {
+		holder = locks_holder(path);
+		if (holder == 0) {
+			doctor_found(d, "temporary", repair,
+			    "%s: left by an editor of main.cf that died", path);
+			mend(d, e, OP_TIDY, 1);
+		} else if (held_by_another(path, &st, holder))
+			doctor_found(d, "temporary", repair,
+			    "%s: left by an editor of main.cf that died, and "
+			    "locked by pid %d, which is none: nobody can "
+			    "change main.cf",
+			    path, holder);
 	}
 	(void)snprintf(path, sizeof(path), "%s/.tmp", e->i.dir);
 	(void)snprintf(repair, sizeof(repair), "rm -r %s", path);

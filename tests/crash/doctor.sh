@@ -197,6 +197,21 @@ case_temporary_locked() {
 	is "exit status" "$STATUS" 0
 }
 
+# But it is when anybody could open it, and who holds it is no editor.
+case_temporary_taken() {
+	local holder
+	start
+	install -m 644 /dev/null /etc/postfix-a/main.cf.tmp
+	as carol flock /etc/postfix-a/main.cf.tmp sleep 60 &
+	wait_for 10 sh -c '! flock -n /etc/postfix-a/main.cf.tmp true' ||
+		fail "no lock"
+	holder=$(pgrep -u carol -x flock)
+	finds "^temporary: /etc/postfix-a/main.cf.tmp: .* locked by pid $holder,"
+	repaired
+	pkill -u carol
+	works root $POSTMULTI -i a -e enable
+}
+
 case_leftover() {
 	start
 	works root $POSTMULTI -I postfix-c -e create
@@ -428,6 +443,7 @@ check "a .cf file that others may write" case_owner_cf
 check "queue and data directories: owners, modes, missing" case_owner_queue
 check "stale temporary files" case_temporary
 check "an editor at work" case_temporary_locked
+check "a dead editor's file that carol locked" case_temporary_taken
 check "leftovers" case_leftover
 check "helpers that lost their set-uid bit" case_helpers
 check "helpers on a file system mounted nosuid" case_nosuid
