@@ -88,14 +88,15 @@ check: ## all tests; last line: N passed, N failed, N skipped
 	    tests/differential/run tests/differential/maincf.py \
 	    $(wildcard tests/e2e/*.sh)
 
-check-long: ## what check does shorter: no-sleep proved harmless, 5,000 files, every error
+check-long: ## what check does shorter: no-sleep proved harmless, 5,000 files, every call
 	tests/deps
 	$(MAKE) all tools
 	$(MAKE) O=$(O)/usr prefix=/usr all
 	BUILD='$(O)' tests/differential/sequences --count 20 --real
 	BUILD='$(O)' tests/differential/maincf.py --count 5000 --seed 2026
-	BUILD='$(O)' THOROUGH=1 SECONDS_EACH=7200 tests/run tests/crash/fail.sh \
-	    tests/crash/fail_delegate.sh
+	BUILD='$(O)' THOROUGH=1 SECONDS_EACH=7200 tests/run \
+	    tests/crash/kill.sh tests/crash/kill_delegate.sh \
+	    tests/crash/fail.sh tests/crash/fail_delegate.sh
 
 .PHONY: check-long
 
