@@ -19,6 +19,7 @@ cffile_open(struct actor *a, struct cffile *t, const struct where *w,
 	enum err e;
 
 	t->where = w;
+	t->trusted = !a->caller->root;
 	(void)snprintf(t->label, sizeof(t->label), "%s/main.cf", w->path);
 	if ((e = helper_open(a, w, &t->dir, why)) != ERR_OK)
 		return e;
@@ -98,13 +99,14 @@ cffile_unlock(struct cffile *t)
 }
 
 enum err
-cffile_read(int dir, const char *name, const char *label, char *buf,
-    size_t size, size_t *len, struct why *why)
+cffile_read(int dir, const char *name, const char *label, bool trusted,
+    char *buf, size_t size, size_t *len, struct why *why)
 {
 	enum err e;
 	int fd;
 
-	if ((e = path_open_file(dir, name, label, false, &fd, why)) != ERR_OK)
+	e = path_open_file(dir, name, label, trusted, &fd, why);
+	if (e != ERR_OK)
 		return e;
 	e = path_slurp(fd, label, buf, size, len, why);
 	(void)close(fd);
@@ -191,8 +193,8 @@ cffile_edit(struct cffile *t, const struct edit *edits, size_t n,
 		return why_set(why, ERR_UNTRUSTED,
 		    "%s: not a regular file, only such a one is edited",
 		    t->label);
-	e = cffile_read(t->dir, "main.cf", t->label, old, sizeof(old), &len,
-	    why);
+	e = cffile_read(t->dir, "main.cf", t->label, t->trusted, old,
+	    sizeof(old), &len, why);
 	if (e == ERR_OK)
 		e = edit_apply(old, len, edits, n, new, sizeof(new), &newlen,
 		    why);

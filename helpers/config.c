@@ -300,8 +300,8 @@ clone_shared(struct cloned *c, struct why *why)
 	size_t i, len;
 	enum err e;
 
-	e = cffile_read(primary.dir, "main.cf", primary.label, old, sizeof(old),
-	    &len, why);
+	e = cffile_read(primary.dir, "main.cf", primary.label, primary.trusted,
+	    old, sizeof(old), &len, why);
 	if (e != ERR_OK)
 		return e;
 	for (i = 0; i < SITE_CLONED; i++) {
@@ -344,15 +344,15 @@ act_install(struct actor *a, struct why *why)
 		c.edits[c.n++] =
 		    (struct edit){"multi_instance_group", v->group};
 	instance.st = (struct stat){.st_mode = S_IFREG | 0644};
-	if ((e = cffile_read(meta, "main.cf.proto", "main.cf.proto", old,
-		 sizeof(old), &len, why)) != ERR_OK ||
+	if ((e = cffile_read(meta, "main.cf.proto", "main.cf.proto",
+		 primary.trusted, old, sizeof(old), &len, why)) != ERR_OK ||
 	    (e = edit_apply(old, len, c.edits, c.n, new, sizeof(new), &newlen,
 		 why)) != ERR_OK ||
 	    (e = cffile_land(&instance, "main.cf", new, newlen, why)) !=
 		ERR_OK ||
 	    (e = cffile_lock(a, &instance, why)) != ERR_OK ||
-	    (e = cffile_read(meta, "master.cf.proto", "master.cf.proto", old,
-		 sizeof(old), &len, why)) != ERR_OK)
+	    (e = cffile_read(meta, "master.cf.proto", "master.cf.proto",
+		 primary.trusted, old, sizeof(old), &len, why)) != ERR_OK)
 		return e;
 	/* Last: once it is there the instance is complete. */
 	return cffile_land(&instance, "master.cf", old, len, why);

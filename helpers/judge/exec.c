@@ -28,7 +28,8 @@ judge_postfix(struct judge *j, struct verdict *v, struct why *why)
 	action = (enum action)v->command;
 	o = (struct object){s.in.name, s.in.group, s.in.primary};
 	if ((e = permit_allow(j, action, &o, v, why)) != ERR_OK ||
-	    (e = trust_check(j, &s, why)) != ERR_OK)
+	    (e = trust_check(j, &s, why)) != ERR_OK ||
+	    (e = trust_programs(j, why)) != ERR_OK)
 		return e;
 	if (action == ACTION_START && !s.in.enabled)
 		return why_set(why, ERR_STATE,

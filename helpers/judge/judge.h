@@ -123,6 +123,11 @@ enum err fresh_unique(struct judge *j, const char *self, const char *name,
 /* The trust walk over an instance's configuration; always ERR_OK for root. */
 enum err trust_check(struct judge *j, const struct seen *, struct why *why);
 
+/* The same of what a delegate's new instance is copied from, and of what runs
+ * as root when a delegate runs postfix(1). */
+enum err trust_prototypes(struct judge *j, struct why *why);
+enum err trust_programs(struct judge *j, struct why *why);
+
 /* Whether a master(8) runs on that queue directory. */
 enum err trust_running(const char *queue, bool *running, struct why *why);
 

@@ -202,6 +202,60 @@ trust_check(struct judge *j, const struct seen *s, struct why *why)
 }
 
 enum err
+trust_prototypes(struct judge *j, struct why *why)
+{
+	static const char *const names[] = {"main.cf.proto", "master.cf.proto"};
+	char label[PATH_SIZE + 32];
+	enum err e;
+	size_t i;
+	int dir, fd;
+
+	if (j->caller->root)
+		return ERR_OK;
+	e = path_open_dir(j->site.meta_directory, true, &dir, why);
+	if (e != ERR_OK)
+		return e;
+	for (i = 0; i < 2 && e == ERR_OK; i++) {
+		(void)snprintf(label, sizeof(label), "%s/%s",
+		    j->site.meta_directory, names[i]);
+		e = path_open_file(dir, names[i], label, true, &fd, why);
+		if (e == ERR_OK)
+			(void)close(fd);
+	}
+	(void)close(dir);
+	return e;
+}
+
+static enum err
+check_program(void *ctx, int dirfd, const char *name)
+{
+	const struct walk *w = ctx;
+	char label[PATH_SIZE * 2];
+	struct stat st;
+
+	(void)snprintf(label, sizeof(label), "%s/%s", w->label, name);
+	if (fstatat(dirfd, name, &st, 0) == -1)
+		return errno == ENOENT ? ERR_OK :
+					 why_errno(w->why, "stat %s", label);
+	return path_check_owner(&st, label, w->why);
+}
+
+enum err
+trust_programs(struct judge *j, struct why *why)
+{
+	const char *path = j->site.daemon_directory;
+	struct walk w = {path, 0, why};
+	enum err e;
+	int dir;
+
+	if ((e = path_open_dir(path, true, &dir, why)) != ERR_OK)
+		return e;
+	e = path_each(dir, path, check_program, &w, why);
+	(void)close(dir);
+	return e;
+}
+
+enum err
 trust_running(const char *queue, bool *running, struct why *why)
 {
 	enum err e;

@@ -116,6 +116,9 @@ planted() { # SAYS EXPECT PLANT [ARGUMENT...]
 	[ ! -e /tmp/mark ] || fail "root ran something: $(cat /tmp/mark)"
 }
 
+DAEMONS=$(postconf -dh daemon_directory)
+META=$(postconf -dh meta_directory)
+
 rebuild() {
 	local at
 	for at in $CONFIG $QUEUE/active $QUEUE $DATA /srv/hers /var/spool \
@@ -126,6 +129,10 @@ rebuild() {
 		/etc/postfix/main.cf /usr/sbin/postfix
 	chmod 755 /etc /var /var/spool /var/lib /etc/postfix /usr/sbin/postfix
 	rm -rf /etc/postfix/main.cf /etc/postfix/main.cf.tmp
+	chown root "$DAEMONS" "$DAEMONS"/{master,postfix-script,smtpd}
+	chmod 755 "$DAEMONS" "$DAEMONS"/{master,postfix-script,smtpd}
+	rm -rf "$META"/{main,master}.cf.proto
+	cp -a /tmp/{main,master}.cf.proto "$META"
 	chown -R root /etc/postfix/postfix-files* &&
 		rm -rf /srv/* /etc/real /etc/victim /tmp/mark
 	fresh
@@ -348,7 +355,7 @@ permit alice $ALL instance postfix-box
 permit alice $ALL instance postfix-new
 permit alice $ALL instance postfix-imp
 EOF
-"$POSTMULTI" -e init || exit 1
+"$POSTMULTI" -e init && cp -a "$META"/{main,master}.cf.proto /tmp || exit 1
 cp -a /etc/postfix/main.cf /tmp/primary.cf
 
 # None of what follows is for another reason than the planted thing.
@@ -594,6 +601,16 @@ case_of "a program of Postfix's is another user's" "/usr/sbin/postfix.*$O" \
 	commands_refused chown carol /usr/sbin/postfix
 case_of "a program of Postfix's is writable by a group" "/usr/sbin/postfix.*$W" \
 	commands_refused chmod 775 /usr/sbin/postfix
+case_of "the daemons' directory is another user's" "$DAEMONS.*$O" \
+	commands_refused chown carol "$DAEMONS"
+for program in master postfix-script smtpd; do
+	case_of "the daemons' directory: $program is another user's" \
+		"$DAEMONS/$program.*$O" \
+		commands_refused chown carol "$DAEMONS/$program"
+	case_of "the daemons' directory: $program is writable by all" \
+		"$DAEMONS/$program.*$W" \
+		commands_refused chmod 777 "$DAEMONS/$program"
+done
 
 # The primary's, which the list is in.
 P=/etc/postfix
@@ -685,6 +702,23 @@ case_of "create: /var/lib is another user's mount" "/var/lib.*$O" \
 	create_refused over /var/lib
 case_of "create: /var/spool is another user's mount" "/var/spool.*$O" \
 	create_refused over /var/spool
+
+# What a new instance is copied from: an entry of its master.cf is run as root.
+for file in main.cf.proto master.cf.proto; do
+	for kind in link dir fifo; do
+		case_of "create: $file is a $kind" \
+			"$file.*($PLAIN|symbolic link|regular file)" \
+			create_refused becomes $kind "$META/$file"
+	done
+	case_of "create: $file has a hard link elsewhere" "$file.*hard links" \
+		create_refused becomes hard "$META/$file"
+	case_of "create: $file is another user's" "$file.*$O" \
+		create_refused becomes foreign "$META/$file"
+	case_of "create: $file is writable by a group" "$file.*$W" \
+		create_refused becomes group "$META/$file"
+	case_of "create: $file is writable by all" "$file.*$W" \
+		create_refused becomes open "$META/$file"
+done
 
 # shellcheck disable=SC2120
 to_import() { # PLANT [ARGUMENT...]
