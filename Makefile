@@ -78,16 +78,15 @@ postmulti-cleaner_OBJS = libcommon/err libcommon/path libcommon/sandbox \
 HELPER_OBJS = libcommon/err libcommon/path libcommon/name $(DROP_OBJS) \
 	      libcommon/proto libcommon/startup libcommon/caller \
 	      libcommon/log libcommon/lock libcommon/record policy/action \
-	      helpers/helper helpers/channel helpers/audit helpers/page \
-	      helpers/detach
+	      helpers/helper helpers/ask helpers/channel helpers/audit \
+	      helpers/page helpers/detach
 postmulti-config_OBJS = $(HELPER_OBJS) libcommon/path_read \
-	      libcommon/edit libcommon/shared \
-	      helpers/config \
-	      helpers/cffile
+	      libcommon/edit libcommon/shared helpers/config helpers/cffile
 postmulti-dirs_OBJS = $(HELPER_OBJS) helpers/dirs helpers/dirs_make \
 	      helpers/dirs_clear helpers/dirs_tell helpers/dirs_cleaner \
 	      helpers/ours
-postmulti-exec_OBJS = $(HELPER_OBJS) libcommon/path_read helpers/exec helpers/exec_reset
+postmulti-exec_OBJS = $(HELPER_OBJS) libcommon/path_read helpers/exec \
+	      helpers/exec_reset
 
 HELPERS     = postmulti-config postmulti-dirs postmulti-exec
 PROGRAMS    = postmulti postmulti-policy postmulti-judge postmulti-cleaner \

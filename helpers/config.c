@@ -123,14 +123,11 @@ lock(struct actor *a, struct why *why)
 	return e != ERR_OK ? e : cffile_lock(a, &instance, why);
 }
 
-static enum err
-release(struct actor *a, struct why *why)
+static void
+release(void)
 {
-	(void)a;
-	(void)why;
 	cffile_unlock(&instance);
 	cffile_unlock(&primary);
-	return ERR_OK;
 }
 
 /* --- steps --------------------------------------------------------------- */

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -50,4 +51,15 @@ detach_cgroup(pid_t pid)
 	put("/sys/fs/cgroup/cgroup.procs", CGROUP2_SUPER_MAGIC, pid);
 	put("/sys/fs/cgroup/unified/cgroup.procs", CGROUP2_SUPER_MAGIC, pid);
 	put("/sys/fs/cgroup/freezer/cgroup.procs", CGROUP_SUPER_MAGIC, pid);
+}
+
+void
+detach_signals(void)
+{
+	static const int quiet[] = {SIGINT, SIGQUIT, SIGHUP, SIGTERM, SIGTSTP,
+	    SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2};
+	size_t i;
+
+	for (i = 0; i < sizeof(quiet) / sizeof(quiet[0]); i++)
+		(void)signal(quiet[i], SIG_IGN);
 }

@@ -2,8 +2,7 @@
 #define POSTMULTI_DETACH_H
 
 /*
- * Before a lock is taken: what its caller can slow down or stop, other than
- * by signals, which uid 0 is safe from.
+ * Before a lock is taken: what a caller can slow down or stop.
  */
 
 #include <sys/types.h>
@@ -13,6 +12,10 @@ void detach_schedule(pid_t);
 
 /* Not the first to be killed when memory runs out. */
 void detach_memory(pid_t);
+
+/* Not to be ended or stopped from a terminal, for this process and what it
+ * executes; others' signals don't reach uid 0. */
+void detach_signals(void);
 
 /* Out of a cgroup that was delegated to the caller, who can freeze it: to the
  * root of the hierarchy, where that may be written. */

@@ -11,10 +11,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -22,8 +19,6 @@
 #include <bsd/string.h>
 
 #include "dirs.h"
-#include "lock.h"
-#include "log.h"
 #include "privs.h"
 
 static const cap_value_t caps[] = {CAP_CHOWN, CAP_SETUID, CAP_SETGID};

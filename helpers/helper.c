@@ -1,13 +1,11 @@
-#include <sys/wait.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
+#include <sys/stat.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <bsd/string.h>
 
+#include "ask.h"
 #include "audit.h"
 #include "channel.h"
 #include "detach.h"
@@ -28,11 +26,6 @@
  *   act; unlock; audit "done"; one reply
  */
 
-#define DECIDE_SECONDS 20 /* from the start to the first verdict */
-#define AGAIN_SECONDS                                                          \
-	20              /* under the locks, where nobody can stop the judge    \
-			 */
-#define ROOT_SECONDS  2 /* for the judge to become 0,0,0 */
 #define REPLY_SECONDS 2
 #define MORE_SIZE     32 /* of the notes: to say that there are more */
 
@@ -71,214 +64,6 @@ helper_confine(struct actor *a, const struct confinement *c, struct why *why)
 	if (e == ERR_STATE && (a->v.no_landlock || a->caller->root))
 		e = ERR_OK;
 	return e != ERR_OK ? e : sandbox_calls(c->calls, c->ncalls, why);
-}
-
-/* --- talking to the judge ------------------------------------------------ */
-
-static enum err
-lost(struct why *why, enum err e)
-{
-	return why_set(why, e == ERR_OK ? ERR_PROTOCOL : e,
-	    "%s/postmulti-judge %s", PATH_HELPERS,
-	    e == ERR_TIMEOUT ? "took too long, run the command again" :
-			       "ended without a verdict: is it installed, and "
-			       "does this kernel "
-			       "have seccomp?");
-}
-
-static enum err
-answer_groups(struct actor *a, const struct timespec *deadline)
-{
-	static struct policy_group groups[POLICY_GROUPS];
-	uint32_t i, msg = MSG_BOUND;
-	enum err e;
-
-	e = channel_read(a->judge.in, groups, sizeof(groups), deadline);
-	for (i = 0; e == ERR_OK && i < POLICY_GROUPS; i++) {
-		groups[i].name[sizeof(groups[i].name) - 1] = '\0';
-		if (groups[i].name[0] != '\0')
-			caller_bind_group(&groups[i]);
-	}
-	if (e == ERR_OK)
-		e = channel_write(a->judge.out, &msg, sizeof(msg));
-	return e != ERR_OK ?
-	    e :
-	    channel_write(a->judge.out, groups, sizeof(groups));
-}
-
-/*
- * Nothing the judge says is believed to be well-formed: strings are ended,
- * enumerations and lengths checked; what they may mean is each step's to
- * check.
- */
-static bool
-well_formed(struct verdict *v)
-{
-	char *const ends[] = {&v->error[sizeof(v->error) - 1],
-	    &v->rule[sizeof(v->rule) - 1], &v->name[NAME_SIZE - 1],
-	    &v->group[NAME_SIZE - 1], &v->new_name[NAME_SIZE - 1],
-	    &v->new_group[NAME_SIZE - 1], &v->primary.path[PATH_SIZE - 1],
-	    &v->config.path[PATH_SIZE - 1], &v->queue.path[PATH_SIZE - 1],
-	    &v->data.path[PATH_SIZE - 1], &v->meta[PATH_SIZE - 1],
-	    &v->command_directory[PATH_SIZE - 1], &v->mail_owner[NAME_SIZE - 1],
-	    &v->syslog_facility[sizeof(v->syslog_facility) - 1],
-	    &v->syslog_name[NAME_SIZE - 1], &v->setgid_group[NAME_SIZE - 1],
-	    &v->record.name[NAME_SIZE - 1], &v->record.group[NAME_SIZE - 1],
-	    &v->record.config.path[PATH_SIZE - 1],
-	    &v->record.queue.path[PATH_SIZE - 1],
-	    &v->record.data.path[PATH_SIZE - 1]};
-	size_t i;
-
-	for (i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
-		*ends[i] = '\0';
-	for (i = 0; i < ENTRIES; i++) {
-		v->entries[i].name[sizeof(v->entries[i].name) - 1] = '\0';
-		if (strchr(v->entries[i].name, '/') != NULL ||
-		    strcmp(v->entries[i].name, "..") == 0 ||
-		    v->entries[i].base >= BASE_COUNT ||
-		    (v->entries[i].mode & ~0777) != 0)
-			return false;
-		/* A configuration directory is root's and nobody else's. */
-		if (v->entries[i].base == BASE_CONFIG &&
-		    (v->entries[i].mail_owned || v->entries[i].setgid_group))
-			return false;
-	}
-	return v->err <= ERR_BUG && v->op < OP_COUNT &&
-	    v->action <= ACTION_COUNT && v->command <= ACTION_COUNT &&
-	    v->unchanged <= 1 && v->nentries <= ENTRIES &&
-	    v->record.action < ACTION_COUNT && v->listlen < LIST_MAX &&
-	    v->altlen < LIST_MAX;
-}
-
-/* A list of directories as we write it: clean paths, single blanks. */
-static bool
-clean_list(const char *list, size_t len)
-{
-	char dir[PATH_SIZE];
-	const char *p = list, *blank;
-	size_t n;
-
-	if (strlen(list) != len)
-		return false;
-	while (len > 0 && *p != '\0') {
-		blank = strchrnul(p, ' ');
-		if ((n = (size_t)(blank - p)) >= sizeof(dir))
-			return false;
-		memcpy(dir, p, n);
-		dir[n] = '\0';
-		if (!path_is_clean(dir) || (*blank == ' ' && blank[1] == '\0'))
-			return false;
-		p = *blank == ' ' ? blank + 1 : blank;
-	}
-	return true;
-}
-
-static enum err
-get_verdict(struct actor *a, unsigned seconds, struct why *why)
-{
-	struct timespec deadline = lock_deadline(seconds);
-	struct verdict *v = &a->v;
-	uint32_t msg;
-	enum err e;
-
-	for (;;) {
-		e = channel_read(a->judge.in, &msg, sizeof(msg), &deadline);
-		if (e == ERR_OK && msg == MSG_GROUPS &&
-		    answer_groups(a, &deadline) == ERR_OK)
-			continue;
-		if (e != ERR_OK || msg != MSG_VERDICT)
-			return lost(why, e);
-		break;
-	}
-	if (channel_read(a->judge.in, v, sizeof(*v), &deadline) != ERR_OK ||
-	    !well_formed(v) ||
-	    channel_read(a->judge.in, a->list, v->listlen, &deadline) !=
-		ERR_OK ||
-	    channel_read(a->judge.in, a->alt, v->altlen, &deadline) != ERR_OK)
-		return lost(why, ERR_PROTOCOL);
-	a->list[v->listlen] = a->alt[v->altlen] = '\0';
-	if ((v->set_list && !clean_list(a->list, v->listlen)) ||
-	    (v->set_alt && !clean_list(a->alt, v->altlen)))
-		return why_set(why, ERR_CONFLICT,
-		    "multi_instance_directories or "
-		    "alternate_config_directories would hold a path that "
-		    "cannot stand there, repair main.cf first");
-	return v->err == ERR_OK ?
-	    ERR_OK :
-	    why_set(why, (enum err)v->err, "%s", v->error);
-}
-
-static enum err
-tell_judge(struct actor *a, uint32_t msg, struct why *why)
-{
-	if (channel_write(a->judge.out, &msg, sizeof(msg)) != ERR_OK)
-		return lost(why, ERR_PROTOCOL);
-	return ERR_OK;
-}
-
-static void
-ignore_signals(void)
-{
-	static const int quiet[] = {SIGINT, SIGQUIT, SIGHUP, SIGTERM, SIGTSTP,
-	    SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2};
-	size_t i;
-
-	for (i = 0; i < sizeof(quiet) / sizeof(quiet[0]); i++)
-		(void)signal(quiet[i], SIG_IGN);
-}
-
-/* Root may manage files that it neither owns nor may read by their mode. */
-static const cap_value_t judge_caps[] = {CAP_DAC_READ_SEARCH};
-
-/* In the child: with no other capability, for callers but root with none at
- * all, from its first instruction on: the bounding set says so. */
-static _Noreturn void
-exec_judge(const struct service *h, size_t n, int in, int out)
-{
-	static char path[] = PATH_HELPERS "/postmulti-judge";
-	char name[32], *argv[] = {path, name, NULL}, *env[] = {NULL};
-
-	(void)strlcpy(name, h->name, sizeof(name));
-	/* Not to be stopped by ^Z while we hold locks; stays across exec. */
-	ignore_signals();
-	(void)setsid();
-	/* The pipes lie above 4, where nothing else is open. */
-	if (privs_bound(judge_caps, n, NULL) == ERR_OK &&
-	    privs_keep(judge_caps, n, false, NULL) == ERR_OK &&
-	    (in = fcntl(in, F_DUPFD, JUDGE_FD_OUT + 1)) != -1 &&
-	    (out = fcntl(out, F_DUPFD, JUDGE_FD_OUT + 1)) != -1 &&
-	    dup2(in, JUDGE_FD_IN) != -1 && dup2(out, JUDGE_FD_OUT) != -1 &&
-	    close_range(JUDGE_FD_OUT + 1, ~0U, 0) == 0) {
-		(void)close(PROTO_FD_REPLY);
-		(void)execve(path, argv, env);
-	}
-	_exit(127);
-}
-
-static enum err
-start_judge(const struct service *h, struct actor *a, struct why *why)
-{
-	const struct caller *c = a->caller;
-	int up[2], down[2];
-
-	if (pipe2(up, O_CLOEXEC) == -1 || pipe2(down, O_CLOEXEC) == -1)
-		return why_errno(why, "pipe");
-	switch (a->judge_pid = fork()) {
-	case -1: return why_errno(why, "fork");
-	case 0: exec_judge(h, c->root ? 1 : 0, down[0], up[1]);
-	}
-	(void)close(up[1]);
-	(void)close(down[0]);
-	(void)close(PROTO_FD_FRAME);
-	a->judge.in = up[0];
-	a->judge.out = down[1];
-	if (channel_write(a->judge.out, c, CALLER_HEAD) != ERR_OK ||
-	    channel_write(a->judge.out, c->fresh, c->nfresh * sizeof(gid_t)) !=
-		ERR_OK ||
-	    channel_write(a->judge.out, c->kernel,
-		c->nkernel * sizeof(gid_t)) != ERR_OK)
-		return lost(why, ERR_PROTOCOL);
-	return ERR_OK;
 }
 
 /* --- the reply ----------------------------------------------------- */
@@ -335,17 +120,13 @@ detach(const struct actor *a, struct why *why)
 static enum err
 become_root(struct actor *a, struct why *why)
 {
-	struct timespec deadline = lock_deadline(ROOT_SECONDS);
-	uint32_t msg = 0;
-	enum err e;
+	enum err e = privs_root_user(why);
 
-	if ((e = privs_root_user(why)) != ERR_OK ||
-	    (e = tell_judge(a, MSG_ROOT, why)) != ERR_OK)
+	if (e != ERR_OK)
 		return e;
-	ignore_signals();
-	e = channel_read(a->judge.in, &msg, sizeof(msg), &deadline);
-	if (e != ERR_OK || msg != MSG_READY)
-		return lost(why, e);
+	detach_signals();
+	if ((e = ask_root(a, why)) != ERR_OK)
+		return e;
 	if (lock_left(&a->given_up) == 0)
 		return why_set(why, ERR_TIMEOUT,
 		    "took too long to be decided, run the command again");
@@ -391,8 +172,7 @@ decide_again(struct actor *a, struct why *why)
 	enum err e;
 
 	first = *v;
-	if ((e = tell_judge(a, MSG_AGAIN, why)) != ERR_OK ||
-	    (e = get_verdict(a, AGAIN_SECONDS, why)) != ERR_OK)
+	if ((e = ask_again(a, why)) != ERR_OK)
 		return e;
 	if (v->op == first.op && v->command == first.command &&
 	    same_where(&first.primary, &v->primary) &&
@@ -439,7 +219,7 @@ locked(const struct service *h, struct actor *a, struct why *why)
 	    !a->v.unchanged)
 		e = h->acts[a->v.op](a, why);
 	if (h->release != NULL)
-		(void)h->release(a, why);
+		h->release();
 	/* Nobody's now; the next holder writes over what a killed one left. */
 	(void)!ftruncate(lock, 0);
 	(void)close(lock);
@@ -451,8 +231,8 @@ serve(const struct service *h, struct actor *a, struct why *why)
 {
 	enum err e;
 
-	if ((e = start_judge(h, a, why)) != ERR_OK ||
-	    (e = get_verdict(a, DECIDE_SECONDS, why)) != ERR_OK)
+	if ((e = ask_start(h, a, why)) != ERR_OK ||
+	    (e = ask_verdict(a, why)) != ERR_OK)
 		return e;
 	a->deadline =
 	    lock_deadline(a->v.lock_timeout == 0 ? LOCK_SECONDS_DEFAULT :

@@ -52,7 +52,8 @@ struct service {
 	const cap_value_t *caps; /* must be there at the start */
 	size_t ncaps;
 	bool locks; /* takes the global lock, and reads under it */
-	actor_fn *prepare, *lock, *release; /* the last two may be NULL */
+	actor_fn *prepare, *lock; /* the latter may be NULL */
+	void (*release)(void);    /* so may this */
 	actor_fn *const *acts;
 };
 
