@@ -48,8 +48,10 @@ ALL_LDFLAGS = $(HARDEN_LD) $(SANITIZE) $(LDFLAGS)
 
 # --- what each binary is made of --------------------------------------------
 
-READ_OBJS   = libcommon/err libcommon/path libcommon/path_read libcommon/name libcommon/shared \
-	      libcommon/maincf libcommon/maincf_expand libcommon/text \
+READ_OBJS   = libcommon/err libcommon/path libcommon/path_read \
+	      libcommon/name libcommon/shared \
+	      libcommon/maincf libcommon/maincf_expand \
+	      libcommon/compare libcommon/text \
 	      libcommon/defaults libcommon/site libcommon/subject
 POLICY_OBJS = policy/action policy/lex policy/parse policy/load policy/decide
 DROP_OBJS   = libcommon/privs libcommon/sandbox

@@ -10,7 +10,8 @@
 
 #include "err.h"
 
-/* What postconf -d says about the parameters the suite reads. */
+/* What postconf -d says, the parameters that the suite reads first; but not
+ * what it computes from other settings and the host. */
 enum err postconf_defaults(char *buf, size_t size, size_t *len, struct why *);
 
 /*

@@ -322,7 +322,7 @@ reader_alternates(struct reader_out *out, const void *arg, struct why *why)
 enum err
 reader_defaults(struct reader_out *out, const void *arg, struct why *why)
 {
-	char text[sizeof(record.u.defaults.buf)];
+	static char text[sizeof(record.u.defaults.buf)];
 	size_t len;
 	enum err e;
 

@@ -35,7 +35,7 @@ binary_key(char *out, size_t size, struct why *why)
 
 	if (stat(PATH_POSTCONF, &st) == -1)
 		return why_errno(why, "stat %s", PATH_POSTCONF);
-	(void)snprintf(out, size, "# %s %llu %lld %lld.%09ld %lld.%09ld\n",
+	(void)snprintf(out, size, "# all of %s %llu %lld %lld.%09ld %lld.%09ld\n",
 	    PATH_POSTCONF, (unsigned long long)st.st_ino, (long long)st.st_size,
 	    (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec,
 	    (long long)st.st_ctim.tv_sec, st.st_ctim.tv_nsec);
@@ -114,7 +114,7 @@ defaults_parse(struct defaults *d, const char *text, size_t len,
 enum err
 defaults_store(const struct defaults *d, struct why *why)
 {
-	char text[sizeof(d->buf)];
+	static char text[sizeof(d->buf)];
 	enum err e;
 	int dir, fd;
 

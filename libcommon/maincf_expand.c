@@ -1,8 +1,7 @@
-#include <errno.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "compare.h"
 #include "maincf.h"
 #include "text.h"
 
@@ -158,56 +157,6 @@ choose(struct expand *x, struct text t, bool set, unsigned level)
 	return scan(x, set ? yes : no, level + 1);
 }
 
-enum { LT = 1, EQ = 2, GT = 4 };
-
-/* An operator is true for the results that its index is the sum of. */
-static const char *const relops[] = {
-    [LT] = "<",
-    [EQ] = "==",
-    [GT] = ">",
-    [LT | EQ] = "<=",
-    [GT | EQ] = ">=",
-    [LT | GT] = "!=",
-};
-
-/* Takes an operator off t and returns its index, or 0. */
-static unsigned
-relop(struct text *t)
-{
-	const char *p = t->p;
-	unsigned i = sizeof(relops) / sizeof(relops[0]);
-	size_t n;
-
-	while (t->p < t->end && memchr("<>!=?+-*/~&|%", *t->p, 13) != NULL)
-		t->p++;
-	n = (size_t)(t->p - p);
-	text_settle(t);
-	while (--i > 0)
-		if (strlen(relops[i]) == n && memcmp(relops[i], p, n) == 0)
-			break;
-	return i;
-}
-
-/* Two whole numbers compare as such; 0 where one is too large. */
-static unsigned
-compare(const char *a, const char *b)
-{
-	static const char digits[] = "0123456789";
-	long na, nb;
-	int c = strcmp(a, b);
-
-	if (*a != '\0' && *b != '\0' && a[strspn(a, digits)] == '\0' &&
-	    b[strspn(b, digits)] == '\0') {
-		errno = 0;
-		na = strtol(a, NULL, 10);
-		nb = strtol(b, NULL, 10);
-		if (errno != 0)
-			return 0;
-		c = (na > nb) - (na < nb);
-	}
-	return c < 0 ? LT : c > 0 ? GT : EQ;
-}
-
 /* Expands an operand at the end of out, as a string. */
 static enum err
 operand(struct expand *x, struct text t)
@@ -243,21 +192,21 @@ relation(struct expand *x, struct text *t, struct text *v)
 	const char *p = t->p, *op;
 	struct text left, right;
 	unsigned true_if, result;
+	bool levels;
 	size_t middle, n;
 	enum err e;
 
 	if ((e = bracket(x, t, &left)) != ERR_OK)
 		return e;
 	text_skip(t, text_is_blank);
-	if ((true_if = relop(t)) == 0)
+	if ((true_if = compare_operator(t)) == 0)
 		return fail(x, ERR_SYNTAX, t->p,
 		    "one of == != < <= >= > expected before this");
 	op = t->p;
-	if ((n = take_name(t)) > 0)
-		return fail(x,
-		    n == 5 && memcmp(op, "level", n) == 0 ? ERR_UNKNOWN :
-							    ERR_SYNTAX,
-		    op, "only postconf(1) knows this kind of comparison");
+	n = take_name(t);
+	levels = n == 5 && memcmp(op, "level", n) == 0;
+	if (n > 0 && !levels)
+		return fail(x, ERR_SYNTAX, op, "no such comparison");
 	text_skip(t, text_is_blank);
 	if (!text_at(t, '{'))
 		return fail(x, ERR_SYNTAX, t->p, "{text} expected");
@@ -269,7 +218,12 @@ relation(struct expand *x, struct text *t, struct text *v)
 	if ((e = operand(x, right)) != ERR_OK)
 		return e;
 	x->len = base;
-	if ((result = compare(x->out + base, x->out + middle)) == 0)
+	result = (levels ? compare_levels : compare_values)(x->out + base,
+	    x->out + middle);
+	if (result == 0 && levels)
+		return fail(x, ERR_UNKNOWN, p,
+		    "only postconf(1) knows whether these are levels");
+	if (result == 0)
 		return fail(x, ERR_SYNTAX, p, "number too large to compare");
 	*v = text_of((result & true_if) != 0 ? "true" : "");
 	return ERR_OK;

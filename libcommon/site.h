@@ -33,11 +33,11 @@ const char *site_wrapper(const char *command_directory);
 
 /* Built-in defaults of the parameters we read, "name = value" a line. */
 struct defaults {
-	char buf[8192];
+	char buf[128 * 1024];
 	size_t len;
 };
 
-/* The parameters whose defaults are asked for, NULL-terminated. */
+/* The parameters that the suite itself looks at, NULL-terminated. */
 extern const char *const defaults_params[];
 
 /*
@@ -46,7 +46,8 @@ extern const char *const defaults_params[];
  */
 enum err defaults_load(struct defaults *, struct why *);
 
-/* Takes what `postconf -d PARAMS` printed. */
+/* Takes what `postconf -d` printed, those of defaults_params first: they are
+ * looked up often, and from the front. */
 enum err defaults_parse(struct defaults *, const char *text, size_t len,
     struct why *);
 

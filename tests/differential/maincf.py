@@ -27,6 +27,7 @@ CLASSES = b"smtpd_restriction_classes"
 USER = [b"a", b"b", b"c", b"dd", b"e_1", b"F9", b"_g", b"hh_h"]
 ODD = [b"foo-bar", b"x.y", b"\xe9t\xe9", b"a+b", b"z#z", b"{k}", b"$q"]
 UNSET = [b"nosuch", b"u1"]
+RELEASES = [b"3", b"3.0", b"3.6", b"3.10", b"3.6.1", b"2.11.0", b"0"]
 OPERATORS = [b"==", b"!=", b"<", b"<=", b">=", b">"]
 WORDS = [b"one", b"two", b"10", b"9", b"007", b"7", b"0", b"x", b"/var/spool",
          b"a,b", b"#no", b"=", b"\xc3\xa9", b"\xff", b"'q'", b"\\", b"?", b":",
@@ -107,6 +108,8 @@ class Corpus:
         if self.level:
             op += b"level"
         left, right = text(), text()
+        if self.level and r.random() < 0.8:
+            left, right = r.choice(RELEASES), r.choice(RELEASES)
         if r.random() < 0.3:
             right = left
         head = b"{%s}%s%s%s{%s}" % (left, self.space(), op, self.space(), right)
@@ -302,9 +305,18 @@ FIXED = [Fixed(name, data) for name, data in [
     ("CRLF", M + b"a\r\n b\r\n\r\n#\r\n c\r\n"),
     ("<level", M + b"${{1} <level {2} ? {a} : {b}}"),
     ("==level", M + b"${{1}==level{2.x}}"),
+    ("no level's space", M + b"${{ 1 }==level{1}}"),
+    ("no level's length", M + b"${{1.2.3.4}==level{1}}"),
+    ("a level's number of four digits", M + b"${{1.1000}==level{2}}"),
+    ("a level's last dot", M + b"${{1.}==level{1}}"),
+    ("the level", M + b"${{$compatibility_level} >=level {3.6} ? {y} : {n}}\n"
+     b"compatibility_level = 3.6"),
     ("==xx", M + b"${{1} ==xx {2}}"),
     ("a blank in a name", b"foo bar = 1\n" + M),
 ] + [("a chain of %d references" % n, chain(n)) for n in (98, 99, 100)]
+  + [("%s %slevel %s" % (a.decode(), op.decode(), b.decode()),
+      M + b"${{%s} %slevel {%s} ? {y} : {n}}" % (a, op, b))
+     for op in OPERATORS for a in RELEASES for b in RELEASES]
   + [("a chain of %d references, empty at the end" % n, chain(n, b""))
      for n in (99, 100, 101, 102)]
   + [("%d branches in one another" % n,

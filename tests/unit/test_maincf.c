@@ -236,7 +236,12 @@ test_defaults(void **state)
 	expect_error("v = $broken\n", ERR_SYNTAX, "in a default");
 	expect_error("a = 1\nv = ${nosuch}\n", ERR_UNKNOWN, "main.cf:2:7: ");
 	expect_error("v = ${nosuch?x}\n", ERR_UNKNOWN, "postconf(1)");
-	expect_error("v = ${{1} <level {2}}\n", ERR_UNKNOWN, "postconf(1)");
+	expect("v = ${{3.9} <level {3.10} ? {y} : {n}}\n", "y");
+	expect("v = ${{3} ==level {3.0.0} ? {y} : {n}}\n", "y");
+	expect("v = ${{3.6.1} <=level {3.6} ? {y} : {n}}\n", "n");
+	expect_error("v = ${{1} <level {x}}\n", ERR_UNKNOWN, "postconf(1)");
+	expect_error("v = ${{1} <level {2.}}\n", ERR_UNKNOWN, "postconf(1)");
+	expect_error("v = ${{1} <lever {2}}\n", ERR_SYNTAX, "no such");
 	expect_error("v = $process_name\nprocess_name = x\n", ERR_UNKNOWN,
 	    "postconf(1)");
 	asked = 0;
