@@ -109,7 +109,8 @@ failed(const struct change *c, enum err e, const struct why *why)
 	char hint[512] = "";
 
 	if (e == ERR_DENIED && strstr(why->text, "explain") == NULL)
-		courtesy_hint(c->plan->action, &c->before, hint, sizeof(hint));
+		courtesy_hint(c->plan->action, &c->before, &c->after, hint,
+		    sizeof(hint));
 	msg_fatal("%s%s", why->text, hint);
 }
 

@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "caller.h"
@@ -50,13 +51,25 @@ caller_name(void)
 }
 
 void
-courtesy_hint(enum action a, const struct instance *i, char *out, size_t size)
+courtesy_hint(enum action a, const struct instance *i,
+    const struct instance *to, char *out, size_t size)
 {
+	bool new = a == ACTION_CREATE || a == ACTION_IMPORT;
+	const char *name = "", *group = "";
+
 	out[0] = '\0';
-	if (load() && action_name(a) != NULL)
-		(void)snprintf(out, size,
-		    "; see: postmulti-policy explain %s %s %s", caller_name(),
-		    action_name(a), i->primary ? "-" : instances_label(i));
+	if (!load() || action_name(a) == NULL)
+		return;
+	if (to != NULL && a == ACTION_ASSIGN && strcmp(to->name, i->name) != 0)
+		name = to->name;
+	if (to != NULL && (new || strcmp(to->group, i->group) != 0))
+		group = to->group[0] != '\0' ? to->group : new ? "" : "-";
+	(void)snprintf(out, size,
+	    "; see: postmulti-policy explain %s%s%s%s%s%s%s %s %s",
+	    name[0] != '\0' ? "-I " : "", name, name[0] != '\0' ? " " : "",
+	    group[0] != '\0' ? "-G " : "", group, group[0] != '\0' ? " " : "",
+	    caller_name(), action_name(a),
+	    i->primary ? "-" : instances_label(i));
 }
 
 enum err
@@ -72,7 +85,7 @@ courtesy_check(enum action a, const struct instance *i, struct why *why)
 	s = caller_subject(&caller);
 	if (policy_permits(&policy, &s, a, &o, &by))
 		return ERR_OK;
-	courtesy_hint(a, i, hint, sizeof(hint));
+	courtesy_hint(a, i, i, hint, sizeof(hint));
 	if (by == NULL)
 		return why_set(why, ERR_DENIED,
 		    "refused: no rule permits %s to %s %s%s", caller_name(),

@@ -16,8 +16,9 @@
  */
 enum err courtesy_check(enum action, const struct instance *, struct why *);
 
-/* "; see: postmulti-policy explain USER ACTION INSTANCE" for a refusal. */
-void courtesy_hint(enum action, const struct instance *, char *out,
-    size_t size);
+/* "; see: postmulti-policy explain USER ACTION INSTANCE" for a refusal; to is
+ * what was to become of the instance, NULL when that isn't the question. */
+void courtesy_hint(enum action, const struct instance *,
+    const struct instance *to, char *out, size_t size);
 
 #endif

@@ -27,7 +27,7 @@ struct account {
 
 extern char **environ;
 
-static char listing[LIST_SIZE];
+static char listing[LIST_SIZE], whole[LIST_SIZE]; /* taken apart, and not */
 static int dirfd = -1;
 static struct account who;
 
@@ -64,16 +64,17 @@ slurp_listing(void)
 		return tool_error("postmulti -l failed");
 	if (len == sizeof(listing) - 1)
 		return tool_error("postmulti -l prints too much");
+	memcpy(whole, listing, len + 1);
 	return 0;
 }
 
-/* The next line as a row; false at the end.  Its order is postmulti(1)'s:
- * name, group, enabled, directory, and the primary is the first. */
+/* The next line of text as a row; false at the end.  Its order is
+ * postmulti(1)'s: name, group, enabled, directory; the primary is the first. */
 static bool
-next_row(char **pos, struct row *row)
+next_row(const char *text, char **pos, struct row *row)
 {
 	char *line, *save = NULL, *name, *group, *enabled;
-	bool first = *pos == listing;
+	bool first = *pos == text;
 
 	if ((line = strsep(pos, "\n")) == NULL || *line == '\0')
 		return false;
@@ -161,14 +162,22 @@ row_is(const struct row *row, const char *arg)
 }
 
 static bool
-is_new(enum action a)
+is_new(int a)
 {
 	return a == ACTION_CREATE || a == ACTION_IMPORT;
 }
 
-/* The instance that is asked about: from -G, the listing, or to be made. */
+/* What -G names. */
+static const char *
+new_group(void)
+{
+	return strcmp(tool.group, "-") == 0 ? "" : tool.group;
+}
+
+/* The instance that is asked about: from -G, the listing, or to be made.  An
+ * assign's -G and -I are what becomes of it. */
 static int
-find_object(enum action a, const char *arg, struct object *o)
+find_object(enum action a, const char *arg, struct object *o, struct object *to)
 {
 	char *pos = listing;
 	struct row row;
@@ -176,13 +185,23 @@ find_object(enum action a, const char *arg, struct object *o)
 	*o = (struct object){.name = arg, .group = ""};
 	if (tool.group != NULL && strcmp(arg, "-") == 0)
 		*o = (struct object){"", "", true};
-	if (tool.group != NULL && strcmp(tool.group, "-") != 0)
-		o->group = tool.group;
-	while (tool.group == NULL && next_row(&pos, &row))
+	if (tool.group != NULL)
+		o->group = new_group();
+	*to = *o;
+	while ((tool.group == NULL || a == ACTION_ASSIGN) &&
+	    next_row(listing, &pos, &row))
 		if (row_is(&row, arg)) {
-			*o = row.o;
+			*o = *to = row.o;
+			if (tool.name != NULL)
+				to->name = tool.name;
+			if (tool.group != NULL)
+				to->group = new_group();
 			return 0;
 		}
+	if (tool.name != NULL)
+		return tool_error("-I is for assign, and there is no instance "
+				  "\"%s\"",
+		    arg);
 	if (tool.group == NULL && !is_new(a))
 		return tool_error("there is no instance \"%s\": with -G "
 				  "GROUP it needn't exist",
@@ -203,14 +222,61 @@ verdict(bool permitted, const char *text)
 int
 explain_prepare(void)
 {
+	int a = action_find(tool.argv[1]);
+
+	if (tool.name != NULL && a != ACTION_ASSIGN)
+		return tool_error("-I is for assign only");
 	dirfd = tool_open_policy();
-	return tool.group == NULL ? slurp_listing() : 0;
+	return tool.group == NULL || a == ACTION_ASSIGN || is_new(a) ?
+	    slurp_listing() :
+	    0;
+}
+
+struct counted {
+	const struct object *without, *with; /* the change */
+};
+
+/* As the helpers count, but for commands that weren't finished. */
+static size_t
+count_prefix(void *ctx, const char *prefix)
+{
+	static char text[LIST_SIZE];
+	const struct counted *c = ctx;
+	char *pos = text;
+	struct row row;
+	size_t n = 1; /* the new name has it: the rule matches */
+
+	memcpy(text, whole, sizeof(text));
+	while (next_row(text, &pos, &row))
+		n += strncmp(row.o.name, prefix, strlen(prefix)) == 0 &&
+		    strcmp(row.o.name, c->without->name) != 0 &&
+		    strcmp(row.o.name, c->with->name) != 0;
+	return n;
+}
+
+/* What is asked besides whether a rule permits it. */
+static enum err
+explain_change(enum action a, const struct object *o, const struct object *to,
+    struct why *why)
+{
+	const struct object bare = {.name = o->name, .group = ""};
+	const struct object *from = is_new(a) ? &bare : o;
+	struct counted counted = {from, to};
+	enum err e;
+
+	if (!is_new(a) && a != ACTION_ASSIGN)
+		return ERR_OK;
+	e = policy_may_change(&tool_policy, &who.s, a, from, to, why);
+	if (e != ERR_OK || (!is_new(a) && strcmp(from->name, to->name) == 0))
+		return e;
+	return policy_limits(&tool_policy, &who.s, a, to, count_prefix,
+	    &counted, why);
 }
 
 int
 explain_run(void)
 {
-	struct object o, bare;
+	struct object o, to;
 	const struct rule *by;
 	struct why w = {""};
 	char place[256];
@@ -225,7 +291,7 @@ explain_run(void)
 		return 1;
 	if (tool.uid != 0 && tool.uid != who.s.uid)
 		return tool_error("only root may ask about others");
-	if (find_object((enum action)a, tool.argv[2], &o) != 0 ||
+	if (find_object((enum action)a, tool.argv[2], &o, &to) != 0 ||
 	    !tool_load(dirfd))
 		return 1;
 	if (who.s.uid == 0)
@@ -234,10 +300,7 @@ explain_run(void)
 	if (policy_usable(&tool_policy, &w) != ERR_OK)
 		return verdict(false, w.text);
 	yes = policy_permits(&tool_policy, &who.s, (enum action)a, &o, &by);
-	bare = (struct object){.name = o.name, .group = ""};
-	if (yes && is_new((enum action)a) &&
-	    policy_may_change(&tool_policy, &who.s, (enum action)a, &bare, &o,
-		&w) != ERR_OK)
+	if (yes && explain_change((enum action)a, &o, &to, &w) != ERR_OK)
 		return verdict(false, w.text);
 	policy_rule_place(&tool_policy, by, place, sizeof(place));
 	return verdict(yes, place);
@@ -364,7 +427,7 @@ list_run(void)
 	tool_bind_groups();
 	if (who.s.uid != 0 && policy_usable(&tool_policy, &w) != ERR_OK)
 		return tool_error("%s", w.text);
-	while (next_row(&pos, &row))
+	while (next_row(listing, &pos, &row))
 		put_row(&row);
 	for (i = 0; i < tool_policy.nrules && who.s.uid != 0; i++)
 		put_prefix(&tool_policy.rules[i]);

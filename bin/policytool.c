@@ -22,7 +22,7 @@ struct policy tool_policy;
 
 static const char usage_text[] =
     "usage: postmulti-policy check [FILE ...]\n"
-    "       postmulti-policy explain [-G GROUP] USER ACTION INSTANCE\n"
+    "       postmulti-policy explain [-I NAME] [-G GROUP] USER ACTION INSTANCE\n"
     "       postmulti-policy list [--json]\n"
     "       postmulti-policy --help | --version\n";
 
@@ -41,7 +41,7 @@ static const struct command {
 	int (*run)(void);
 } commands[] = {
     {"check", "+", check_options, 0, POLICY_FILES, check_prepare, check_run},
-    {"explain", "+G:", check_options, 3, 3, explain_prepare, explain_run},
+    {"explain", "+G:I:", check_options, 3, 3, explain_prepare, explain_run},
     {"list", "+", list_options, 0, 0, list_prepare, list_run},
 };
 #define NCOMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -218,6 +218,7 @@ run_command(const struct command *c, int argc, char **argv)
 	while ((ch = getopt_long(argc, argv, c->shorts, c->longs, NULL)) != -1)
 		switch (ch) {
 		case 'G': tool.group = optarg; break;
+		case 'I': tool.name = optarg; break;
 		case 'j': tool.json = true; break;
 		default: return usage();
 		}

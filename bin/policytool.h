@@ -23,6 +23,7 @@ struct tool {
 	int argc; /* what follows the command's options */
 	char **argv;
 	const char *group; /* explain -G; NULL: not given */
+	const char *name;  /* explain -I; the same */
 	bool json;         /* list --json */
 };
 

@@ -105,7 +105,7 @@ report(const struct run *r, const struct entry *e, enum action a, enum err err,
 	if (err == ERR_PRIVILEGE)
 		msg_fatal("%s", why->text);
 	if (err == ERR_DENIED && strstr(why->text, "explain") == NULL)
-		courtesy_hint(a, &e->i, hint, sizeof(hint));
+		courtesy_hint(a, &e->i, NULL, hint, sizeof(hint));
 	msg_error("%s: %s%s%s", instances_label(&e->i), why->text, hint,
 	    r->start && !e->i.enabled ?
 		" (it is disabled, so \"check\" would run instead of "

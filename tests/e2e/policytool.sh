@@ -344,6 +344,8 @@ hints() {
 	works root "$POSTMULTI" -i one -e enable
 	works root "$POSTMULTI" -i two -e enable
 	works root "$POSTMULTI" -I postfix-three -e create
+	works root "$POSTMULTI" -I postfix-complete -e create
+	works root "$POSTMULTI" -i postfix-complete -e deport
 	while read -r words; do
 		# shellcheck disable=SC2086
 		refused alice "$POSTMULTI" $words
@@ -352,7 +354,7 @@ hints() {
 		[ -n "$hint" ] || fail "no hint"
 		# shellcheck disable=SC2086
 		run alice /usr/local/sbin/$hint
-		out_has '^(permitted|denied): '
+		out_has '^denied: '
 	done <<-'EOF'
 		-I postfix-new -e create
 		-I postfix-alice-2 -G mta -e create
@@ -361,6 +363,8 @@ hints() {
 		-i postfix-three -e deport
 		-i postfix-three -e destroy
 		-i postfix-one -G mta -e assign
+		-i postfix-one -I postfix-nine -e assign
+		-I postfix-complete -e import
 		-i one -p stop
 		-i one -p abort
 		-i two -p check
@@ -369,11 +373,22 @@ hints() {
 		-i - -e disable
 	EOF
 	works alice "$POSTMULTI" -I postfix-alice-1 -e create
-	for words in "-I postfix-alice-2 -e create" "-i alice-1 -G mta -e assign"; do
+	# By what no rule says alone: a limit, and what would come of it.
+	while IFS=: read -r words hint; do
 		# shellcheck disable=SC2086
 		refused alice "$POSTMULTI" $words
-		err_has 'see: postmulti-policy explain alice (create|assign) postfix-alice-.$'
-	done
+		err_has "see: postmulti-policy explain $hint\$"
+		# shellcheck disable=SC2086
+		run alice "$TOOL" explain $hint
+		out_has '^denied: '
+	done <<-'EOF'
+		-I postfix-alice-2 -e create:alice create postfix-alice-2
+		-I postfix-alice-2 -G mta -e create:-G mta alice create postfix-alice-2
+		-i alice-1 -G mta -e assign:-G mta alice assign postfix-alice-1
+		-i alice-1 -I postfix-nine -e assign:-I postfix-nine alice assign postfix-alice-1
+	EOF
+	run alice "$TOOL" explain -I postfix-alice-9 alice assign postfix-alice-1
+	out_has '^permitted: '
 	works root "$POSTMULTI" -i alice-1 -e destroy
 	# Of many each has its own.
 	run alice "$POSTMULTI" -a -p status
