@@ -105,7 +105,6 @@ receive(int fd, reader_sink *sink, void *ctx, struct why *why)
 	uint32_t entries = 0;
 
 	for (;;) {
-		memset(&r, 0, sizeof(r));
 		if (read_all(fd, &r, HEADER) != ERR_OK ||
 		    r.kind >= RECORD_KINDS ||
 		    read_all(fd, &r.u, sizes[r.kind]) != ERR_OK)
