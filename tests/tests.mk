@@ -10,7 +10,7 @@ TOOLS   = $(patsubst tests/tools/%.c,$(O)/tests/%,$(filter-out \
 	  $(O)/tests/nosleep.so
 UNITS   = $(patsubst tests/unit/%.c,$(O)/tests/%,$(wildcard tests/unit/*.c))
 
-# What crashwalk is made of besides.
+# What crashwalk and swapwalk are made of besides.
 CRASH_OBJS = $(patsubst %.c,$(O)/%.o,$(wildcard tests/crash/*.c))
 
 tools: $(TOOLS)
@@ -37,7 +37,7 @@ $(O)/tests/%.so: tests/tools/%.c
 	$(SAY) "  CC   $@"
 	$(QUIET)$(CC) -D_GNU_SOURCE -std=gnu11 -O2 -Wall -Wextra -fPIC -shared -o $@ $<
 
-$(O)/tests/crashwalk: $(CRASH_OBJS)
+$(O)/tests/crashwalk $(O)/tests/swapwalk: $(CRASH_OBJS)
 $(O)/tests/test_%: $(O)/tests/test_%.o $(TESTLIB)
 	$(SAY) "  LINK $@"
 	$(QUIET)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka

@@ -13,6 +13,7 @@
 #include <linux/ptrace.h>
 #include <linux/seccomp.h>
 #include <pwd.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -390,8 +391,8 @@ enters(struct proc *p, const struct ptrace_syscall_info *info)
 	if (plan->what == TRACE_COUNT) {
 		describe(p, i, info, &c);
 		keep(&c);
-		if (plan->watch != NULL)
-			plan->watch(&c);
+		if (plan->watch != NULL && !plan->watch(&c))
+			done = true;
 	} else if (plan->k != 0 ?
 		plan->k == counter :
 		plan->at.nth == c.nth && strcmp(plan->at.who, p->who) == 0) {
@@ -591,4 +592,15 @@ trace_run(const char *user, char *const argv[], const struct trace *t,
 	(void)alarm(0);
 	collect(out, r->out, sizeof(r->out));
 	collect(err, r->err, sizeof(r->err));
+}
+
+void
+trace_stay_here(void)
+{
+	int cpu = sched_getcpu();
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu == -1 ? 0 : cpu, &set);
+	(void)sched_setaffinity(0, sizeof(set), &set);
 }

@@ -62,8 +62,9 @@ struct trace {
 	struct call at;
 	int error;
 	bool looks; /* all of them count */
-	/* TRACE_COUNT: called at each call, while nobody goes on. */
-	void (*watch)(const struct call *);
+	/* TRACE_COUNT: called at each call, while nobody goes on, until it
+	 * returns false. */
+	bool (*watch)(const struct call *);
 	unsigned seconds; /* then everything is killed: 0 for 20 */
 };
 
@@ -81,5 +82,12 @@ struct result {
 /* user: NULL for root.  calls is the caller's to free. */
 void trace_run(const char *user, char *const argv[], const struct trace *,
     struct result *);
+
+/*
+ * From now on this process and what it starts stay on one processor: whoever
+ * is traced and we take turns, without waking one up each time, and are twice
+ * as quick.
+ */
+void trace_stay_here(void);
 
 #endif

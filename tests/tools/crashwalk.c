@@ -14,7 +14,6 @@
 #include <errno.h>
 #include <error.h>
 #include <fnmatch.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -124,7 +123,7 @@ static struct call *changes;
 static size_t nchanges;
 static uint64_t last_tree;
 
-static void
+static bool
 watch(const struct call *c)
 {
 	char why[9000];
@@ -140,6 +139,7 @@ watch(const struct call *c)
 		changes[nchanges++] = *c;
 	}
 	last_tree = now;
+	return true;
 }
 
 static void
@@ -298,19 +298,6 @@ fail_walk(const struct result *all)
 	}
 }
 
-/* On one processor whoever is traced and we take turns without waking one
- * up each time: twice as quick. */
-static void
-stay_here(void)
-{
-	int cpu = sched_getcpu();
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu == -1 ? 0 : cpu, &set);
-	(void)sched_setaffinity(0, sizeof(set), &set);
-}
-
 int
 main(int argc, char *argv[])
 {
@@ -332,7 +319,7 @@ main(int argc, char *argv[])
 	subject.always = thorough;
 	/* To fail every look is to be tried; to die there isn't news. */
 	looks = thorough || strcmp(argv[1], "fail") == 0;
-	stay_here();
+	trace_stay_here();
 	verify_learn(&subject);
 	all = counted();
 	if (strcmp(argv[1], "kill") == 0) {
