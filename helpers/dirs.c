@@ -23,7 +23,7 @@
 
 static const cap_value_t caps[] = {CAP_CHOWN, CAP_SETUID, CAP_SETGID};
 
-struct dirs dirs = {.queue = -1, .master_lock = -1};
+struct dirs dirs = {.queue = -1, .pid = -1, .master_lock = -1};
 
 /* --- before the locks ---------------------------------------------------- */
 

@@ -20,6 +20,7 @@ struct dirs {
 	struct spot spots[BASE_COUNT];
 	struct channel cleaner; /* dirs.clear, dirs.inspect */
 	int queue;              /* the same: the queue directory, or -1 */
+	int pid;                /* dirs.clear: pid in it, or -1 */
 	int master_lock;        /* dirs.clear: pid/master.pid, while held */
 };
 extern struct dirs dirs;

@@ -16,15 +16,15 @@
 
 /* The lock that master(8) holds while it runs, until the queue is gone. */
 static enum err
-hold_master(struct actor *a, int *pid, struct why *why)
+hold_master(struct actor *a, struct why *why)
 {
-	*pid = path_open_within(dirs.queue, "pid");
-	if (*pid == -1)
+	dirs.pid = path_open_within(dirs.queue, "pid");
+	if (dirs.pid == -1)
 		return errno == ENOENT ?
 		    ERR_OK :
 		    why_errno(why, "open %s/pid", a->v.queue.path);
 	dirs.master_lock =
-	    path_open_at(*pid, "master.pid", O_RDWR | O_CREAT, 0600);
+	    path_open_at(dirs.pid, "master.pid", O_RDWR | O_CREAT, 0600);
 	if (dirs.master_lock == -1)
 		return why_errno(why, "open %s/pid/master.pid",
 		    a->v.queue.path);
@@ -36,12 +36,12 @@ hold_master(struct actor *a, int *pid, struct why *why)
 	return ERR_OK;
 }
 
-/* Names what is left in a directory of root's. */
+/* A directory that may stay; what is left in one of root's is named. */
 struct left {
 	struct actor *a;
 	const char *label;
-	size_t
-	    base; /* whose entries in the verdict were told of, or are ours */
+	int dir;     /* root's, or -1 */
+	size_t base; /* its entries in the verdict were told of already */
 };
 
 static void
@@ -70,16 +70,6 @@ note_entry(void *ctx, int dirfd, const char *name)
 	return ERR_OK;
 }
 
-static enum err
-note_entries(struct actor *a, int dir, size_t base, const char *label,
-    struct why *why)
-{
-	struct left left = {a, label, base};
-
-	return dir == -1 ? ERR_OK :
-			   path_each(dir, label, note_entry, &left, why);
-}
-
 /* What of a directory of root's is Postfix's, by name. */
 struct ours {
 	bool (*is)(const char *);
@@ -101,18 +91,21 @@ remove_ours(void *ctx, int dirfd, const char *name)
 	return ERR_OK;
 }
 
-/* ERR_EXISTS when it stays, which is noted and no failure. */
+/* parent: -1 for none.  That it stays is noted and no failure. */
 static enum err
-remove_dir(struct actor *a, int parent, const char *name, const char *label,
+remove_dir(const struct left *left, int parent, const char *name,
     struct why *why)
 {
-	if (unlinkat(parent, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
+	if (parent == -1 || unlinkat(parent, name, AT_REMOVEDIR) == 0 ||
+	    errno == ENOENT)
 		return ERR_OK;
 	if (!ours_stays(errno))
-		return why_errno(why, "remove %s", label);
-	page_add(&a->notes, "%s: please verify contents and remove by hand",
-	    label);
-	return ERR_EXISTS;
+		return why_errno(why, "remove %s", left->label);
+	page_add(&left->a->notes,
+	    "%s: please verify contents and remove by hand", left->label);
+	return left->dir == -1 ? ERR_OK :
+				 path_each(left->dir, left->label, note_entry,
+				     (void *)(size_t)left, why);
 }
 
 /* That a directory is gone outlasts a crash. */
@@ -124,24 +117,26 @@ settle(const struct spot *p, struct why *why)
 	return ERR_OK;
 }
 
+/* All but pid, where the lock is. */
 static enum err
 remove_queue_dirs(struct actor *a, struct why *why)
 {
 	char label[PATH_SIZE * 2];
+	const struct left left = {a, label, -1, BASE_COUNT};
 	enum err e = ERR_OK;
 	const struct entry *en;
 	uint32_t i;
 
-	for (i = 0; i < a->v.nentries && e != ERR_SYSTEM; i++) {
+	for (i = 0; i < a->v.nentries && e == ERR_OK; i++) {
 		en = &a->v.entries[i];
 		if (en->base != BASE_QUEUE || en->name[0] == '\0' ||
-		    !en->is_dir)
+		    !en->is_dir || strcmp(en->name, "pid") == 0)
 			continue;
 		(void)snprintf(label, sizeof(label), "%s/%s", a->v.queue.path,
 		    en->name);
-		e = remove_dir(a, dirs.queue, en->name, label, why);
+		e = remove_dir(&left, dirs.queue, en->name, why);
 	}
-	return e == ERR_SYSTEM ? e : ERR_OK;
+	return e;
 }
 
 /*
@@ -151,14 +146,11 @@ remove_queue_dirs(struct actor *a, struct why *why)
 static enum err
 clear_queue(struct actor *a, struct tally *t, struct why *why)
 {
-	char label[PATH_SIZE + 8];
-	struct ours pid_files = {ours_pid_file, label, why};
+	struct ours pid_files = {ours_pid_file, "pid", why};
 	struct ours queue_files = {ours_queue_file, a->v.queue.path, why};
 	enum err e;
-	int pid;
 
-	(void)snprintf(label, sizeof(label), "%s/pid", a->v.queue.path);
-	if ((e = hold_master(a, &pid, why)) != ERR_OK ||
+	if ((e = hold_master(a, why)) != ERR_OK ||
 	    (e = cleaner_ask(&dirs.cleaner, CLEANER_COUNT, 0, t, why)) !=
 		ERR_OK)
 		return e;
@@ -174,18 +166,29 @@ clear_queue(struct actor *a, struct tally *t, struct why *why)
 	    (e = cleaner_ask(&dirs.cleaner, CLEANER_REMOVE, 0, t, why)) !=
 		ERR_OK)
 		return e;
-	if (pid != -1)
-		e = path_each(pid, label, remove_ours, &pid_files, why);
+	if (dirs.pid != -1)
+		e = path_each(dirs.pid, "pid", remove_ours, &pid_files, why);
 	if (e == ERR_OK)
 		e = path_each(dirs.queue, a->v.queue.path, remove_ours,
 		    &queue_files, why);
-	if (e == ERR_OK)
-		e = note_entries(a, pid, BASE_COUNT, label, why);
-	if (e == ERR_OK)
-		e = remove_queue_dirs(a, why);
-	if (e == ERR_OK && fsync(dirs.queue) == -1)
-		e = why_errno(why, "fsync %s", a->v.queue.path);
-	return e;
+	return e == ERR_OK ? remove_queue_dirs(a, why) : e;
+}
+
+/*
+ * Once master.pid has no name a master(8) makes and locks its own: by then
+ * there is nothing left for it to run with.
+ */
+static enum err
+remove_pid(struct actor *a, struct why *why)
+{
+	char label[PATH_SIZE + 8];
+	const struct left left = {a, label, dirs.pid, BASE_COUNT};
+	struct ours master = {ours_master_pid, label, why};
+	enum err e;
+
+	(void)snprintf(label, sizeof(label), "%s/pid", a->v.queue.path);
+	e = remove_ours(&master, dirs.pid, "master.pid");
+	return e == ERR_OK ? remove_dir(&left, dirs.queue, "pid", why) : e;
 }
 
 /* What the cleaner left, by its lines "stay PATH". */
@@ -207,20 +210,20 @@ note_tally(struct actor *a, struct tally *t)
 	a->notes.lines += t->lines; /* those that had no room */
 }
 
-enum err
-dirs_clear(struct actor *a, struct why *why)
+/* The queue directory goes last, and all that a master(8) needs before the
+ * name of its lock. */
+static enum err
+clear_all(struct actor *a, struct tally *t, struct why *why)
 {
 	const struct spot *queue = &dirs.spots[BASE_QUEUE];
 	const struct spot *data = &dirs.spots[BASE_DATA];
-	static struct tally t;
-	enum err e;
+	const struct left queue_left = {a, a->v.queue.path, dirs.queue,
+			      BASE_QUEUE},
+			  data_left = {a, a->v.data.path, -1, BASE_DATA};
+	enum err e = dirs.queue != -1 ?
+	    clear_queue(a, t, why) :
+	    cleaner_ask(&dirs.cleaner, CLEANER_REMOVE, 0, t, why);
 
-	if (dirs.queue != -1)
-		e = clear_queue(a, &t, why);
-	else
-		e = cleaner_ask(&dirs.cleaner, CLEANER_REMOVE, 0, &t, why);
-	if (dirs.master_lock != -1) /* the queue is gone, or it is kept */
-		(void)close(dirs.master_lock);
 	if (e != ERR_OK)
 		return e;
 	if (a->v.record.queue.path[0] == '\0' ||
@@ -230,16 +233,23 @@ dirs_clear(struct actor *a, struct why *why)
 		    "known, or are not its alone, are left alone: look for "
 		    "them",
 		    a->v.config.path);
-	if (data->anchor != -1 &&
-	    remove_dir(a, data->anchor, data->rest, a->v.data.path, why) ==
-		ERR_SYSTEM)
-		return ERR_SYSTEM;
-	if (queue->anchor != -1)
-		e = remove_dir(a, queue->anchor, queue->rest, a->v.queue.path,
-		    why);
-	if (e == ERR_EXISTS)
-		e = note_entries(a, dirs.queue, BASE_QUEUE, a->v.queue.path,
-		    why);
+	if ((e = remove_dir(&data_left, data->anchor, data->rest, why)) !=
+		ERR_OK ||
+	    (e = remove_pid(a, why)) != ERR_OK)
+		return e;
+	if (dirs.queue != -1 && fsync(dirs.queue) == -1)
+		return why_errno(why, "fsync %s", a->v.queue.path);
+	return remove_dir(&queue_left, queue->anchor, queue->rest, why);
+}
+
+enum err
+dirs_clear(struct actor *a, struct why *why)
+{
+	static struct tally t;
+	enum err e = clear_all(a, &t, why);
+
+	if (dirs.master_lock != -1) /* the queue is gone, or it is kept */
+		(void)close(dirs.master_lock);
 	if (e != ERR_OK)
 		return e;
 	/* The directories were named first: files may be many. */
@@ -256,22 +266,19 @@ enum err
 dirs_finish(struct actor *a, struct why *why)
 {
 	const struct spot *p = &dirs.spots[BASE_CONFIG];
+	struct left left = {a, a->v.config.path, -1, BASE_COUNT};
 	struct stat st;
 	enum err e = ERR_OK;
-	int fd;
 
-	if (p->anchor != -1 && a->v.config.ino != 0)
-		e = remove_dir(a, p->anchor, p->rest, a->v.config.path, why);
-	else if (p->anchor != -1 &&
+	if (p->anchor != -1 && a->v.config.ino != 0) {
+		left.dir =
+		    path_open_at(p->anchor, p->rest, O_RDONLY | O_DIRECTORY, 0);
+		e = remove_dir(&left, p->anchor, p->rest, why);
+	} else if (p->anchor != -1 &&
 	    fstatat(p->anchor, p->rest, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		page_add(&a->notes, "%s: left alone", a->v.config.path);
-	if (e == ERR_EXISTS) {
-		fd =
-		    path_open_at(p->anchor, p->rest, O_RDONLY | O_DIRECTORY, 0);
-		e = note_entries(a, fd, BASE_COUNT, a->v.config.path, why);
-		if (fd != -1)
-			(void)close(fd);
-	}
+	if (left.dir != -1)
+		(void)close(left.dir);
 	if (e != ERR_OK || (e = settle(p, why)) != ERR_OK)
 		return e;
 	return record_remove(a->records, a->v.record.config.path, why);

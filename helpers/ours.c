@@ -12,7 +12,13 @@ ours_pid_file(const char *name)
 
 	while (*t != NULL && strncmp(name, *t, strlen(*t)) != 0)
 		t++;
-	return *t != NULL || strcmp(name, "master.pid") == 0;
+	return *t != NULL;
+}
+
+bool
+ours_master_pid(const char *name)
+{
+	return strcmp(name, "master.pid") == 0;
 }
 
 bool

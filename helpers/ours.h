@@ -9,8 +9,10 @@
 
 #include <stdbool.h>
 
-/* In pid/: master(8)'s, and those of its services, TRANSPORT.NAME. */
+/* In pid/: those of master(8)'s services, TRANSPORT.NAME. */
 bool ours_pid_file(const char *name);
+/* In pid/: the file that master(8) has locked while it runs. */
+bool ours_master_pid(const char *name);
 /* In the queue directory: what "postfix quick-stop" leaves. */
 bool ours_queue_file(const char *name);
 /* In the data directory. */

@@ -134,7 +134,8 @@ static bool
 ours_pid(const struct listing *l, const char *name, const struct stat *st)
 {
 	(void)l;
-	return S_ISREG(st->st_mode) && ours_pid_file(name);
+	return S_ISREG(st->st_mode) &&
+	    (ours_pid_file(name) || ours_master_pid(name));
 }
 
 static const struct entry *

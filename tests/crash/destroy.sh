@@ -567,6 +567,58 @@ checked_between() {
 	destroyed
 }
 
+# At the end of a destroy, when its lock has lost its name: there is nothing to
+# run with by then.  strace holds it there, without a limit to be missed.
+start_late() {
+	local pid status
+	box
+	[ -z "${1:-}" ] || : >$QUEUE/quick-start
+	strace -f -qq -o /dev/null -P $QUEUE/pid -e trace=unlinkat \
+		-e inject=unlinkat:delay_exit=4000000 \
+		"$POSTMULTI" -i $NAME -e destroy </dev/null >/tmp/out 2>&1 &
+	pid=$!
+	wait_for 20 [ ! -e $QUEUE/pid/master.pid ] || fail "not reached"
+	age
+	timeout "$LIMIT" postfix -c $CONFIG start >/tmp/start 2>&1
+	status=$?
+	wait $pid
+	if [ $status = 0 ]; then
+		no_masters && fail "started, and gone: $(cat /tmp/start /tmp/out)"
+		whole
+		stop
+	else
+		no_masters || fail "it runs"
+	fi
+	run alice "$POSTMULTI" -i $NAME -e destroy
+	destroyed
+}
+
+# What the helper did in which order: the lock outlasts all that it guards, and
+# so does its name but for pid and what that is in.
+lock_last() {
+	local dirs
+	box
+	: >$QUEUE/pid/unix.local
+	dirs=$(find $QUEUE -mindepth 1 -type d ! -name pid | wc -l)
+	timeout -s KILL "$LIMIT" strace -f -y -qq -o /tmp/trace \
+		-e trace=flock,close,unlinkat "$POSTMULTI" -i $NAME -e destroy ||
+		fail "not destroyed"
+	destroyed
+	sed -En "s|^[0-9]+ +||
+		s|^flock\(.*<$QUEUE/pid/master.pid>, (.*)\) .*|flock \1|p
+		s|^close\(.*<$QUEUE/pid/master.pid.*|close|p
+		s|^unlinkat\(.*<($QUEUE.*)>, \"(.*)\",.* = 0|gone \1/\2|p
+		s|^unlinkat\(.*<(/var/[a-z]*)>, \"($NAME)\",.* = 0|gone \1/\2|p
+		" /tmp/trace >/tmp/order
+	is "first" "$(head -n 1 /tmp/order)" "flock LOCK_EX|LOCK_NB"
+	is "last, of $(cat /tmp/order)" "$(tail -n 5 /tmp/order)" \
+		"$(printf '%s\n' "gone $DATA" "gone $QUEUE/pid/master.pid" \
+			"gone $QUEUE/pid" "gone $QUEUE" close)"
+	is "lines between" "$(sed '1d' /tmp/order | head -n -5 |
+		grep -c "^gone $QUEUE/[a-z]*$")" "$dirs"
+	is "lines" "$(wc -l </tmp/order)" $((dirs + 7)) # and unix.local
+}
+
 # --- a submission at the same time -------------------------------------------------
 
 # Says in a file of its own that its message was accepted.
@@ -710,6 +762,14 @@ check "500 files: how many there are, and where" hundreds
 check "500 files beside main.cf and in data" hundreds_elsewhere
 check "mounts stay, and what is in them" mounts
 noted "start: at the same time as destroy, neither half" start_race
+if strace -o /dev/null -f true 2>/dev/null; then
+	check "start: when the lock's file is gone" start_late
+	check "quick start: when the lock's file is gone" start_late quick
+	check "the lock outlasts what it guards" lock_last
+else
+	skip_case "start: when the lock's file is gone" "strace doesn't work here"
+	skip_case "the lock outlasts what it guards" "strace doesn't work here"
+fi
 check "start: between two steps of destroy" start_between
 check "check: between two steps of destroy" checked_between
 noted "submission: at the same time as destroy, nothing lost" submission_race
