@@ -1,3 +1,4 @@
+#include <sys/stat.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,11 +12,12 @@ struct removal {
 	const struct instance *in;
 	char mail[256];
 	bool running;
-	bool stays[3]; /* something in the three directories below does */
+	bool told[3];  /* which of the three directories below are its own */
+	bool stays[3]; /* which have something in it that does */
 	const char *dirs[3];
 };
 
-/* Which of the three directories a path lies in, 3 for none. */
+/* Which of the three directories a path is or lies in, 3 for none. */
 static size_t
 dir_of(const struct removal *r, const char *path)
 {
@@ -24,7 +26,7 @@ dir_of(const struct removal *r, const char *path)
 	for (i = 0; i < 3; i++) {
 		n = strlen(r->dirs[i]);
 		if (n > 0 && strncmp(path, r->dirs[i], n) == 0 &&
-		    path[n] == '/')
+		    (path[n] == '/' || path[n] == '\0'))
 			break;
 	}
 	return i;
@@ -34,27 +36,32 @@ static void
 take(void *ctx, char *const words[TELL_WORDS], size_t n)
 {
 	struct removal *r = ctx;
-	const char *kind = words[0];
+	const char *kind = words[0], *path = words[n - 1];
 	size_t dir, used = strlen(r->mail);
+	bool stays = strcmp(kind, "stay") == 0;
 
 	if (strcmp(kind, "running") == 0)
 		r->running = true;
 	else if (strcmp(kind, "mail") == 0)
 		(void)snprintf(r->mail + used, sizeof(r->mail) - used,
 		    "%s%s in %s", used > 0 ? ", " : "", words[1], words[2]);
-	else if (strcmp(kind, "stay") == 0) {
-		dir = dir_of(r, words[n - 1]);
-		if (dir < 3)
-			r->stays[dir] = true;
-		(void)printf("would stay: %s\n", words[n - 1]);
-	} else if (strcmp(kind, "go") == 0)
-		(void)printf("would go:   %s\n", words[n - 1]);
+	if (!stays && strcmp(kind, "go") != 0)
+		return;
+	dir = dir_of(r, path);
+	if (dir < 3 && stays)
+		r->stays[dir] = true;
+	/* The three themselves come last. */
+	if (dir < 3 && strcmp(path, r->dirs[dir]) == 0)
+		r->told[dir] = true;
+	else
+		(void)printf("would %s %s\n", stays ? "stay:" : "go:  ", path);
 }
 
 void
 removal_show(const struct instance *in, const struct selector *sel)
 {
 	struct removal r = {.in = in, .dirs = {in->queue, in->data, in->dir}};
+	struct stat st;
 	struct why why;
 	size_t i;
 
@@ -62,9 +69,10 @@ removal_show(const struct instance *in, const struct selector *sel)
 	if (tell_each(OP_INSPECT, sel, take, &r, &why) != ERR_OK)
 		msg_fatal("%s", why.text);
 	for (i = 0; i < 3; i++)
-		if (r.dirs[i][0] != '\0')
+		if (r.told[i] || lstat(r.dirs[i], &st) == 0)
 			(void)printf("would %s %s\n",
-			    r.stays[i] ? "stay:" : "go:  ", r.dirs[i]);
+			    r.told[i] && !r.stays[i] ? "go:  " : "stay:",
+			    r.dirs[i]);
 	if (r.dirs[0][0] == '\0')
 		msg_warn("%s: its queue and data directories are not known",
 		    in->dir);

@@ -63,6 +63,7 @@ struct job {
 	bool sockets; /* it has the services' sockets */
 	bool foreign; /* it is below a directory that isn't Postfix's */
 	bool stays;   /* something in it does */
+	bool closed;  /* the entry is a directory that isn't looked into */
 };
 
 static void
@@ -72,8 +73,9 @@ tell(const struct job *job, const char *verb, const char *name)
 
 	if (job->t->err != ERR_OK)
 		return;
-	page_add(job->page, "%s %s/%s", verb, job->label,
-	    log_plain(name, enc, sizeof(enc)));
+	page_add(job->page, "%s %s/%s%s", verb, job->label,
+	    log_plain(name, enc, sizeof(enc)),
+	    job->what == CLEANER_LIST && job->closed ? "/" : "");
 }
 
 static void
@@ -119,11 +121,10 @@ static enum err visit(void *ctx, int dirfd, const char *name);
  * of ours.
  */
 static bool
-descend(const struct job *job, int dirfd, const char *name)
+descend(struct job *job, int dirfd, const char *name)
 {
 	char label[PATH_SIZE * 4], enc[PATH_SIZE];
 	struct job below = *job;
-	bool mounted = false;
 	int fd = path_open_within(dirfd, name);
 
 	(void)snprintf(label, sizeof(label), "%.*s/%s", PATH_SIZE * 3,
@@ -132,12 +133,12 @@ descend(const struct job *job, int dirfd, const char *name)
 	below.foreign |= job->depth > 0 && !is_hash_dir(job, name);
 	below.depth++;
 	below.stays = false;
-	if (fd == -1 && errno == EXDEV) {
+	job->closed = fd == -1 && errno == EXDEV;
+	if (job->closed) {
 		/* Messages count wherever they lie. */
 		if (job->messages == NULL || job->what == CLEANER_REMOVE)
 			return false;
 		below.what = CLEANER_COUNT;
-		mounted = true;
 		fd = path_open_at(dirfd, name, O_RDONLY | O_DIRECTORY, 0);
 	}
 	if (fd == -1 ? errno != ENOENT :
@@ -145,7 +146,7 @@ descend(const struct job *job, int dirfd, const char *name)
 		unreadable(job->t, label);
 	if (fd != -1)
 		(void)close(fd);
-	return !below.stays && !mounted;
+	return !below.stays && !job->closed;
 }
 
 /* Whoever asked has given up: by now another master(8) may run here. */
@@ -175,6 +176,7 @@ visit(void *ctx, int dirfd, const char *name)
 		return ERR_OK;
 	}
 	dir = S_ISDIR(st.st_mode);
+	job->closed = dir;
 	if (job->data)
 		ours = S_ISREG(st.st_mode) && ours_data_file(name);
 	else if (dir) /* look into it in any case: for messages */

@@ -23,6 +23,7 @@
  *   dir UID GID MODE OWNER GROUP MODE PATH   what it is, what it should be
  *   missing PATH
  *   go PATH | stay PATH                   a destroy removes it, or doesn't
+ *   stay PATH/                            neither it nor what is in it
  *
  * Inside mail_owner's directories the actor's cleaner looks: "go", "stay" and
  * "mail NUMBER QUEUE" are its lines, too.
@@ -118,24 +119,37 @@ struct listing {
 	struct page *page;
 	const struct verdict *v;
 	const char *label;
-	bool (*ours)(const struct listing *, const char *name,
-	    const struct stat *);
+	bool (*ours)(const char *name, const struct stat *);
+	bool stays; /* something in it does */
 };
 
 static bool
-ours_config(const struct listing *l, const char *name, const struct stat *st)
+ours_config(const char *name, const struct stat *st)
 {
-	(void)l;
-	return S_ISREG(st->st_mode) &&
-	    (strcmp(name, "main.cf") == 0 || strcmp(name, "master.cf") == 0);
+	return !S_ISDIR(st->st_mode) &&
+	    (strcmp(name, "main.cf") == 0 || strcmp(name, "master.cf") == 0 ||
+		strcmp(name, "main.cf.tmp") == 0);
 }
 
 static bool
-ours_pid(const struct listing *l, const char *name, const struct stat *st)
+ours_pid(const char *name, const struct stat *st)
 {
-	(void)l;
 	return S_ISREG(st->st_mode) &&
 	    (ours_pid_file(name) || ours_master_pid(name));
+}
+
+static bool
+ours_queue(const char *name, const struct stat *st)
+{
+	return S_ISREG(st->st_mode) && ours_queue_file(name);
+}
+
+static bool
+ours_nothing(const char *name, const struct stat *st)
+{
+	(void)name;
+	(void)st;
+	return false;
 }
 
 static const struct entry *
@@ -150,42 +164,79 @@ find_entry(const struct verdict *v, const char *name)
 	return NULL;
 }
 
+static bool tell_dir(struct listing *, int fd);
+
+/* A directory of the queue's that is root's, as pid is. */
 static bool
-ours_queue(const struct listing *l, const char *name, const struct stat *st)
+tell_queue_dir(const struct listing *l, int dirfd, const char *name)
 {
-	return S_ISDIR(st->st_mode) ?
-	    find_entry(l->v, name) != NULL :
-	    S_ISREG(st->st_mode) && ours_queue_file(name);
+	char label[PATH_SIZE * 2];
+	struct listing below = {l->page, l->v, label,
+	    strcmp(name, "pid") == 0 ? ours_pid : ours_nothing, false};
+
+	(void)snprintf(label, sizeof(label), "%s/%s", l->label, name);
+	return tell_dir(&below, path_open_within(dirfd, name));
 }
 
 static enum err
 tell_entry(void *ctx, int dirfd, const char *name)
 {
-	const struct listing *l = ctx;
-	const struct entry *en;
+	struct listing *l = ctx;
+	const struct entry *en = NULL;
 	char enc[NAME_MAX * 4];
 	struct stat st;
 	bool ours;
 
 	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
 		return ERR_OK;
-	ours = l->ours(l, name, &st);
+	if (l->ours == ours_queue && S_ISDIR(st.st_mode))
+		en = find_entry(l->v, name);
 	/* What is mail_owner's the cleaner tells of. */
-	en = l->ours == ours_queue ? find_entry(l->v, name) : NULL;
-	if (ours && en != NULL && en->mail_owned)
+	if (en != NULL && en->mail_owned)
 		return ERR_OK;
-	page_add(l->page, "%s %s/%s", ours ? "go" : "stay", l->label,
-	    log_plain(name, enc, sizeof(enc)));
+	ours = en != NULL ? tell_queue_dir(l, dirfd, name) : l->ours(name, &st);
+	l->stays |= !ours;
+	page_add(l->page, "%s %s/%s%s", ours ? "go" : "stay", l->label,
+	    log_plain(name, enc, sizeof(enc)),
+	    S_ISDIR(st.st_mode) && en == NULL ? "/" : "");
 	return ERR_OK;
 }
 
-static void
-tell_dir(const struct listing *l, int fd)
+/* Whether all that is in it goes; not when it can't be opened. */
+static bool
+tell_dir(struct listing *l, int fd)
 {
-	if (fd == -1)
+	bool read =
+	    fd != -1 && path_each(fd, l->label, tell_entry, l, NULL) == ERR_OK;
+
+	if (fd != -1)
+		(void)close(fd);
+	return read && !l->stays;
+}
+
+/* One of the three: it stays where something is mounted or a link leads to
+ * it, else it goes unless something in it stays. */
+static void
+tell_base(struct page *p, const struct where *w, bool trusted)
+{
+	char up[PATH_SIZE];
+	const char *name;
+	int parent, fd;
+	bool stays;
+
+	if (w->ino == 0)
 		return;
-	(void)path_each(fd, l->label, tell_entry, (void *)(size_t)l, NULL);
-	(void)close(fd);
+	name = path_split(w->path, up);
+	if (path_open_dir(up, trusted, &parent, NULL) != ERR_OK)
+		return;
+	fd = path_open_within(parent, name);
+	/* Said before whether it may be read. */
+	stays =
+	    fd == -1 && (errno == EXDEV || errno == ELOOP || errno == ENOTDIR);
+	page_add(p, "%s %s", stays ? "stay" : "go", w->path);
+	if (fd != -1)
+		(void)close(fd);
+	(void)close(parent);
 }
 
 /* What postfix-files says of the queue's directories, and what they are. */
@@ -217,9 +268,9 @@ tell_owners(struct page *p, const struct verdict *v, int queue)
 static void
 tell_all(struct judge *j, struct verdict *v, bool enabled)
 {
-	char pid[PATH_SIZE + 8];
 	struct page p = begin(j);
-	struct listing l = {&p, v, v->config.path, ours_config};
+	struct listing config = {&p, v, v->config.path, ours_config, false};
+	struct listing in_queue = {&p, v, v->queue.path, ours_queue, false};
 	struct record *r = &v->record;
 	bool up, trusted = !j->caller->root;
 	int fd, queue = -1;
@@ -231,18 +282,15 @@ tell_all(struct judge *j, struct verdict *v, bool enabled)
 		page_add(&p, "running");
 	if (r->time != 0)
 		tell_record(&p, r);
+	tell_base(&p, &v->config, trusted);
+	tell_base(&p, &v->queue, trusted);
+	tell_base(&p, &v->data, trusted);
 	if (path_open_dir(v->config.path, trusted, &fd, NULL) == ERR_OK)
-		tell_dir(&l, fd);
+		(void)tell_dir(&config, fd);
 	if (r->queue.ino != 0 &&
 	    path_open_dir(v->queue.path, trusted, &queue, NULL) == ERR_OK) {
 		tell_owners(&p, v, queue);
-		(void)snprintf(pid, sizeof(pid), "%s/pid", v->queue.path);
-		l.label = pid;
-		l.ours = ours_pid;
-		tell_dir(&l, path_open_within(queue, "pid"));
-		l.label = v->queue.path;
-		l.ours = ours_queue;
-		tell_dir(&l, queue);
+		(void)tell_dir(&in_queue, queue);
 	}
 }
 

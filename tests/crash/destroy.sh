@@ -329,6 +329,83 @@ planted() { # DIRECTORY
 	is "what is named" "$(grep -cF "warning: $1/" <<<"$ERR")" "$n"
 }
 
+# --- what --dry-run says ------------------------------------------------------------
+
+# All there is, a line each: names as they are told.
+all_of_it() {
+	find $CONFIG $QUEUE $DATA -print0 2>/dev/null | sort -z |
+		perl -0ne 'chomp; s/\n/\\n/g; s/\r/\\r/g;
+			s/([^ -~])/sprintf "\\%03o", ord $1/eg; print "$_\n"'
+}
+
+# What goes and what stays, exactly; "stay: DIR/" is all that is in DIR, too.
+foretold() { # COMMAND... with which something is changed before
+	box
+	outside
+	"$@" || fail "not made"
+	all_of_it >/tmp/all
+	snapshot $CONFIG $QUEUE $DATA >/tmp/before
+	works root "$POSTMULTI" -i $NAME -e destroy --dry-run
+	snapshot $CONFIG $QUEUE $DATA >/tmp/after
+	same "what --dry-run left" /tmp/before /tmp/after
+	sed -n 's/^would go:   //p' <<<"$OUT" >/tmp/go
+	sed -n 's/^would stay: //p' <<<"$OUT" >/tmp/stay
+	: >/tmp/more
+	while IFS= read -r dir; do
+		[ "${dir%/}" = "$dir" ] || awk -v "d=$dir" \
+			'index($0, d) == 1' /tmp/all >>/tmp/more
+	done </tmp/stay
+	sed 's|/$||' /tmp/stay | sort - /tmp/more >/tmp/stays
+	sort /tmp/go /tmp/stays >/tmp/told
+	sort /tmp/all >/tmp/there
+	run root "$POSTMULTI" -i $NAME -e destroy
+	all_of_it | sort >/tmp/left
+	undo
+	is "exit status" "$STATUS" 0
+	same "what is told of" /tmp/told /tmp/there
+	diff /tmp/stays /tmp/left || fail "not what was told to stay"
+	untouched
+}
+
+undo() {
+	local at
+	for at in $QUEUE/saved $QUEUE/deferred/A $QUEUE/private/A $DATA/A $CONFIG \
+		$QUEUE $DATA; do
+		! mounted_at $at || umount $at
+	done
+}
+
+# A file system in place of one of the three, what it holds in it.
+mount_base() { # DIRECTORY
+	cp -a "$1" /tmp/base && mount -t tmpfs -o mode=755 tmpfs "$1" &&
+		cp -a /tmp/base/. "$1" && rm -r /tmp/base
+}
+
+mount_base_used() { # DIRECTORY
+	mount_base "$1" && plant "$1"
+}
+
+mount_below() {
+	install -d -o postfix $QUEUE/deferred/A $QUEUE/private/A $DATA/A
+	for at in $QUEUE/saved $QUEUE/deferred/A $QUEUE/private/A $DATA/A; do
+		mount -t tmpfs tmpfs $at && chown postfix $at && mkdir $at/x &&
+			chown postfix $at/x || return 1
+	done
+}
+
+unfinished_edit() {
+	install -m 600 /dev/null $CONFIG/main.cf.tmp
+}
+
+# As if it had run, with what looks like Postfix's.
+odd() {
+	install -d -o postfix -m 700 $QUEUE/deferred/A $QUEUE/deferred/A/B \
+		$QUEUE/deferred/long $QUEUE/flush/x $DATA/prng_exch
+	: >$QUEUE/quick-start && : >$QUEUE/pid/unix.foo && : >$DATA/master.lock
+	chown postfix $DATA/master.lock
+	mkdir -p $QUEUE/pid/inet.dir/a $QUEUE/A/B $CONFIG/A/B $CONFIG/master.d
+}
+
 # Too many to name: how many and where.
 hundreds() {
 	local i
@@ -758,6 +835,17 @@ check "the other advice works: enable, start, flush" delivered
 for at in $CONFIG $DATA $QUEUE $QUEUE/{deferred,hold,flush,private,public,pid}; do
 	check "what isn't Postfix's stays and is named: $at" planted $at
 done
+for at in $CONFIG $DATA $QUEUE $QUEUE/{deferred,flush,private,public,pid}; do
+	check "--dry-run: exactly what goes and stays: $at" foretold plant $at
+done
+for at in $CONFIG $DATA $QUEUE; do
+	check "--dry-run: a mount at $at" foretold mount_base $at
+	check "--dry-run: a mount at $at with more" \
+		foretold mount_base_used $at
+done
+check "--dry-run: mounts below" foretold mount_below
+check "--dry-run: what an edit of main.cf left" foretold unfinished_edit
+check "--dry-run: what looks like Postfix's" foretold odd
 check "500 files: how many there are, and where" hundreds
 check "500 files beside main.cf and in data" hundreds_elsewhere
 check "mounts stay, and what is in them" mounts
