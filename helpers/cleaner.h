@@ -26,8 +26,8 @@ struct order {
 #define CLEANER_COUNT 1u
 /* Tells what CLEANER_REMOVE would remove and what stays, and the messages. */
 #define CLEANER_LIST 2u
-/* Removes empty hash directories, sockets, FIFOs and the data directory's
- * files; tells what stays. */
+/* Removes empty hash directories, services' sockets and FIFOs, and the data
+ * directory's files; tells what stays. */
 #define CLEANER_REMOVE 3u
 
 struct tally {

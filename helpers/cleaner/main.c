@@ -50,6 +50,8 @@ static const char *const queues[] = {
 #define NQUEUES (sizeof(queues) / sizeof(queues[0]))
 #define HOLD    4
 
+static uid_t mail_owner; /* who we are */
+
 struct job {
 	uint32_t what; /* CLEANER_... */
 	struct tally *t;
@@ -159,6 +161,18 @@ go_on(void)
 		_exit(1);
 }
 
+/*
+ * As master(8) makes a service's socket or FIFO, whatever the umask is. Others
+ * put theirs into private, too: Dovecot, for one.
+ */
+static bool
+is_service(const struct stat *st)
+{
+	return st->st_uid == mail_owner &&
+	    (st->st_mode == (S_IFSOCK | 0666) ||
+		st->st_mode == (S_IFIFO | 0622));
+}
+
 /* An entry: Postfix's to remove, or not. */
 static enum err
 visit(void *ctx, int dirfd, const char *name)
@@ -183,8 +197,7 @@ visit(void *ctx, int dirfd, const char *name)
 		ours = job->depth < DEPTH_MAX && descend(job, dirfd, name) &&
 		    is_hash_dir(job, name);
 	else
-		ours = job->sockets && job->depth == 1 &&
-		    (S_ISSOCK(st.st_mode) || S_ISFIFO(st.st_mode));
+		ours = job->sockets && job->depth == 1 && is_service(&st);
 	if (S_ISREG(st.st_mode) && job->messages != NULL) {
 		/* Counted, not named: there may be a great many. */
 		++*job->messages;
@@ -373,6 +386,7 @@ main(int argc, char **argv)
 	}
 	queue = fcntl(CLEANER_FD_QUEUE, F_GETFD) != -1;
 	data = fcntl(CLEANER_FD_DATA, F_GETFD) != -1;
+	mail_owner = geteuid();
 	if (confine(queue, data, NULL) != ERR_OK)
 		return 1;
 	while (channel_read(CLEANER_FD_IN, &order, sizeof(order), &deadline) ==

@@ -272,9 +272,9 @@ untouched() {
 	same outside /tmp/outside /tmp/outside.now
 }
 
-# One of each kind.  In a queue a regular file is a message, and in private and
-# public a socket or FIFO is Postfix's.
+# One of each kind.  In a queue a regular file is a message.
 plant() { # DIRECTORY
+	local socket
 	mkdir -p "$1/dir/empty" "$1/dir/A/B"
 	ln -s $OUTSIDE/root "$1/link"
 	ln -s $OUTSIDE/root/file "$1/"$'link\nof two lines'
@@ -288,14 +288,16 @@ plant() { # DIRECTORY
 		echo mine >"$1/dir/notes"
 		;;
 	esac
-	case $1 in
-	*/private | */public) ;;
-	*)
-		mkfifo "$1/fifo"
+	mkfifo "$1/fifo"
+	chmod 622 "$1/fifo"
+	for socket in socket auth login; do
 		perl -MSocket -e 'socket S, AF_UNIX, SOCK_STREAM, 0;
-			bind S, sockaddr_un $ARGV[0] or die' "$1/socket"
-		;;
-	esac
+			bind S, sockaddr_un $ARGV[0] or die' "$1/$socket"
+	done
+	# Modes and owners as Dovecot's may have.
+	chmod 600 "$1/auth" && chown daemon "$1/auth"
+	chmod 660 "$1/login" && chown postfix: "$1/login"
+	chmod 666 "$1/socket"
 	# The mail owner's too, who could remove it.
 	chown -hR postfix "$1/dir" "$1/link"
 }
@@ -766,7 +768,7 @@ swapped() { # DIRECTORY...: entries of these, real ones for links to outside
 		for at; do
 			sub=$HIDDEN/${at##*/}
 			mkdir -p $sub $at/A/B $at/A/C
-			mkfifo $at/p $at/A/p
+			mkfifo -m 622 $at/p $at/A/p
 			: >$sub/lock
 			ln -s $OUTSIDE/root $sub/A
 			ln -s $OUTSIDE/postfix/A $sub/B

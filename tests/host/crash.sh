@@ -27,6 +27,7 @@ crash_used() { # NAME
 	perl -MIO::Socket::UNIX -e 'IO::Socket::UNIX->new(
 	    Local => $ARGV[0], Listen => 1) or die' $queue/private/smtp
 	chown postfix: $queue/public/qmgr $queue/private/smtp
+	chmod 666 $queue/private/smtp
 	install -d -o postfix -g root -m 700 $queue/deferred/A $queue/deferred/B
 	install -m 600 /dev/null $queue/pid/unix.cleanup
 	install -m 600 /dev/null $queue/pid/master.pid
