@@ -293,6 +293,9 @@ change_existing(struct change *c)
 		select_frame(c->e, &c->f.sel);
 	run_steps(c, c->plan->steps);
 	show_removal(c);
+	if (c->e->state != ENTRY_GOOD && c->o->mode == MODE_DESTROY &&
+	    !c->o->dry_run)
+		removal_left(c->list, &c->after);
 	if (c->o->mode == MODE_ASSIGN && c->before.name[0] != '\0')
 		warn_nameless(c);
 }

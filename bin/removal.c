@@ -86,3 +86,50 @@ removal_show(const struct instance *in, const struct selector *sel)
 			  "delete them with \"postsuper -c %s -d ALL\" first",
 		    r.mail, in->dir);
 }
+
+/* An instance's on the list, but for the one that was destroyed. */
+static bool
+is_claimed(const struct instances *list, const struct instance *in,
+    const char *path)
+{
+	const struct instance *other;
+	size_t i;
+
+	for (i = 0; i < list->n; i++) {
+		other = &list->v[i].i;
+		if (strcmp(other->dir, in->dir) != 0 && path[0] != '\0' &&
+		    (strcmp(other->queue, path) == 0 ||
+			strcmp(other->data, path) == 0))
+			return true;
+	}
+	return false;
+}
+
+static void
+name_left(const struct instances *list, const struct instance *in,
+    const char *primary, const char *own)
+{
+	char parent[PATH_SIZE], path[PATH_SIZE * 2];
+	struct stat st;
+
+	if (is_claimed(list, in, own) && lstat(own, &st) == 0)
+		msg_warn("%s: left alone, it is not %s's alone", own, in->dir);
+	/* Where create would have made it. */
+	(void)path_split(primary, parent);
+	(void)snprintf(path, sizeof(path), "%s/%s",
+	    strcmp(parent, "/") == 0 ? "" : parent, strrchr(in->dir, '/') + 1);
+	if (strcmp(path, own) != 0 && lstat(path, &st) == 0 &&
+	    !is_claimed(list, in, path))
+		msg_warn("%s: left alone, it may have been %s's: please verify "
+			 "contents and remove by hand",
+		    path, in->dir);
+}
+
+void
+removal_left(const struct instances *list, const struct instance *in)
+{
+	const struct instance *primary = &list->host.site.primary;
+
+	name_left(list, in, primary->queue, in->queue);
+	name_left(list, in, primary->data, in->data);
+}

@@ -10,4 +10,11 @@
  */
 void removal_show(const struct instance *, const struct selector *);
 
+/*
+ * After a damaged instance was destroyed: names what may have been its queue
+ * and data directories where they couldn't be known, and those that it had
+ * together with another.
+ */
+void removal_left(const struct instances *, const struct instance *);
+
 #endif

@@ -419,7 +419,7 @@ deported() {
 }
 
 destroyed() {
-	local what
+	local what at
 	others 4 >/tmp/before
 	snapshot /var/spool/postfix-m-4 >/tmp/before.queue
 	snapshot /var/lib/postfix-m-4 >/tmp/before.data
@@ -447,12 +447,21 @@ destroyed() {
 		fi
 		err_has "warning: $D: of its queue and data directories those"
 		if [ $what = queue ]; then
-			snapshot /var/spool/postfix-m-4
+			at=/var/spool/postfix-m-4
 		else
-			snapshot /var/lib/postfix-m-4
-		fi >/tmp/after.$what
+			at=/var/lib/postfix-m-4
+		fi
+		snapshot $at >/tmp/after.$what
 		same "its $what directory" /tmp/before.$what /tmp/after.$what
+		err_has "warning: $at: left alone, it may have been $D's: "
 	done
+	case $1 in
+	queue) at=/var/spool/postfix-m-3 ;;
+	data) at=/var/lib/postfix-m-3 ;;
+	empty | truncated) at=/var/spool/postfix ;;
+	*) at= ;;
+	esac
+	[ -z "$at" ] || err_has "warning: $at: left alone, it is not $D's alone"
 	one_line "No instance named $D" root "$POSTMULTI" -i $D -e destroy
 	quiet root "$POSTMULTI" -l
 }
