@@ -150,9 +150,10 @@ clear_queue(struct actor *a, struct tally *t, struct why *why)
 	struct ours queue_files = {ours_queue_file, a->v.queue.path, why};
 	enum err e;
 
-	if ((e = hold_master(a, why)) != ERR_OK ||
-	    (e = cleaner_ask(&dirs.cleaner, CLEANER_COUNT, 0, t, why)) !=
-		ERR_OK)
+	/* Refused for mail, it leaves no master.pid where none was. */
+	if ((e = cleaner_ask(&dirs.cleaner, CLEANER_COUNT, 0, t, why)) !=
+		ERR_OK ||
+	    (e = hold_master(a, why)) != ERR_OK)
 		return e;
 	if (unlinkat(dirs.queue, "maildrop", AT_REMOVEDIR) == -1 &&
 	    errno != ENOENT)

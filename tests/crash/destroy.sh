@@ -129,7 +129,10 @@ in_queue() { # QUEUE N
 queued() { # USER QUEUE
 	box
 	in_queue "$2" 3
+	snapshot $CONFIG $QUEUE $DATA >/tmp/before
 	refused "$1" "$POSTMULTI" -i $NAME -e destroy
+	snapshot $CONFIG $QUEUE $DATA >/tmp/after
+	same "what is refused" /tmp/before /tmp/after
 	err_has "3 messages in the queue \(3 in $2\)"
 	[[ $2 = @(corrupt|saved) ]] || err_has "enable, start, flush"
 	is "messages" "$(find $QUEUE/"$2" -type f | wc -l)" 3
