@@ -20,11 +20,11 @@
 struct tool tool;
 struct policy tool_policy;
 
-static const char usage_text[] =
-    "usage: postmulti-policy check [FILE ...]\n"
-    "       postmulti-policy explain [-I NAME] [-G GROUP] USER ACTION INSTANCE\n"
-    "       postmulti-policy list [--json]\n"
-    "       postmulti-policy --help | --version\n";
+static const char usage_text[] = "usage: postmulti-policy check [FILE ...]\n"
+				 "       postmulti-policy explain [-I NAME] "
+				 "[-G GROUP] USER ACTION INSTANCE\n"
+				 "       postmulti-policy list [--json]\n"
+				 "       postmulti-policy --help | --version\n";
 
 static const struct option check_options[] = {{0}};
 static const struct option list_options[] = {

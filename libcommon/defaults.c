@@ -35,8 +35,9 @@ binary_key(char *out, size_t size, struct why *why)
 
 	if (stat(PATH_POSTCONF, &st) == -1)
 		return why_errno(why, "stat %s", PATH_POSTCONF);
-	(void)snprintf(out, size, "# all of %s %llu %lld %lld.%09ld %lld.%09ld\n",
-	    PATH_POSTCONF, (unsigned long long)st.st_ino, (long long)st.st_size,
+	(void)snprintf(out, size,
+	    "# all of %s %llu %lld %lld.%09ld %lld.%09ld\n", PATH_POSTCONF,
+	    (unsigned long long)st.st_ino, (long long)st.st_size,
 	    (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec,
 	    (long long)st.st_ctim.tv_sec, st.st_ctim.tv_nsec);
 	return ERR_OK;
