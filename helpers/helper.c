@@ -251,8 +251,9 @@ serve(const struct service *h, struct actor *a, struct why *why)
 		return why_set(why, ERR_STATE,
 		    "the audit log cannot be written and the policy says "
 		    "\"audit required\"");
-	if ((e = record_open(&a->records, why)) != ERR_OK ||
-	    (e = path_open_dir(PATH_STATE, true, &a->state, why)) != ERR_OK ||
+	/* Who only reads makes nothing. */
+	if ((!helper_reads(a) &&
+		(e = record_open(&a->state, &a->records, why)) != ERR_OK) ||
 	    (e = h->prepare(a, why)) != ERR_OK)
 		return e;
 	if (helper_reads(a))
@@ -260,9 +261,8 @@ serve(const struct service *h, struct actor *a, struct why *why)
 	if (h->locks)
 		return locked(h, a, why);
 	/* Now that nobody can stop us: is it still so? */
-	if ((e = decide_again(a, why)) != ERR_OK)
-		return e;
-	return h->acts[a->v.op](a, why);
+	e = decide_again(a, why);
+	return e != ERR_OK ? e : h->acts[a->v.op](a, why);
 }
 
 int
@@ -277,7 +277,7 @@ helper_main(const struct service *h, int argc, char **argv)
 	a->startup = &startup;
 	a->caller = &caller;
 	a->argv = argv;
-	a->records = -1;
+	a->records = a->state = -1;
 	a->notes = (struct page){
 	    .text = a->reply.notes, .size = sizeof(a->reply.notes) - MORE_SIZE};
 	a->v.action = ACTION_COUNT;

@@ -37,12 +37,13 @@ make_dir(const char *path, struct why *why)
 }
 
 enum err
-record_open(int *dirfd, struct why *why)
+record_open(int *state, int *dirfd, struct why *why)
 {
 	enum err e;
 
 	if ((e = make_dir(PATH_STATE, why)) != ERR_OK ||
-	    (e = make_dir(RECORD_DIR, why)) != ERR_OK)
+	    (e = make_dir(RECORD_DIR, why)) != ERR_OK ||
+	    (e = path_open_dir(PATH_STATE, true, state, why)) != ERR_OK)
 		return e;
 	return record_open_existing(dirfd, why);
 }

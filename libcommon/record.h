@@ -36,9 +36,10 @@ struct record {
 /* The name of a record's file, at most PATH_SIZE bytes. */
 void record_file_name(const char *config, char *out);
 
-/* Opens (making what is missing) the directory of records.  Run as root. */
-enum err record_open(int *dirfd, struct why *);
-/* The same without making anything; ERR_NOTFOUND when there is none. */
+/* Opens (making what is missing) PATH_STATE and the directory of records.  Run
+ * as root. */
+enum err record_open(int *state, int *dirfd, struct why *);
+/* The latter without making anything; ERR_NOTFOUND when there is none. */
 enum err record_open_existing(int *dirfd, struct why *);
 
 enum err record_write(int dirfd, const struct record *, struct why *);
