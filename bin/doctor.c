@@ -12,16 +12,29 @@ void
 doctor_found(struct doctor *d, const char *kind, const char *repair,
     const char *fmt, ...)
 {
-	char text[1024];
+	char text[1024], *p;
 	va_list ap;
 
 	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	for (p = text; *p != '\0'; p++)
+		if (*p < ' ' || *p > '~')
+			*p = '?';
 	(void)printf("%s: %s\n", kind, text);
 	if (repair != NULL)
 		(void)printf("    %s\n", repair);
 	d->found++;
+}
+
+bool
+doctor_safe(const char *path)
+{
+	static const char safe[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				   "abcdefghijklmnopqrstuvwxyz"
+				   "0123456789._-/";
+
+	return path[strspn(path, safe)] == '\0';
 }
 
 bool
@@ -49,6 +62,9 @@ doctor_known(struct doctor *d, const struct instance *in)
 static void
 finish(const struct doctor *d)
 {
+	if (d->unserved)
+		(void)printf("not looked for: what only the helpers can see, "
+			     "before they serve you\n");
 	if (d->unseen > 0)
 		(void)printf("not looked into: the directories of %u "
 			     "instance%s: only root and who may destroy them "

@@ -16,6 +16,8 @@ struct doctor {
 	const struct options *o;
 	unsigned found, mended;
 	unsigned unseen; /* instances it may not look into */
+	bool unserved;   /* no helper serves this caller, as was told */
+	bool unsure;     /* what isn't finished is not known */
 	/* Not on the list, but no leftovers: deported or unfinished. */
 	struct instance *known;
 	size_t nknown;
@@ -37,9 +39,14 @@ bool doctor_mend(struct doctor *, const struct frame *);
 
 void doctor_known(struct doctor *, const struct instance *);
 
+/* Whether a path can be pasted into a shell as it stands: a name is somebody
+ * else's choice, and root pastes this. */
+bool doctor_safe(const char *path);
+
 /* The parts. */
 void doctor_host(struct doctor *);      /* installation, kernel, policy */
 void doctor_instances(struct doctor *); /* those on the list */
+void doctor_trust(struct doctor *, const struct entry *); /* each of them */
 void doctor_leftovers(struct doctor *); /* those that aren't */
 void doctor_records(struct doctor *);   /* what isn't finished */
 

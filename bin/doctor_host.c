@@ -153,6 +153,7 @@ check_policy(struct doctor *d)
 		said += 18;
 	doctor_found(d, "policy", "postmulti-policy check",
 	    "nobody but root is permitted anything: %s", said);
+	d->unserved = getuid() != 0;
 }
 
 /* What dpkg(1) finds changed in postconf's package. */
@@ -205,12 +206,22 @@ check_defaults(struct doctor *d)
 {
 	static struct defaults cached;
 	struct why why;
+	bool missing = defaults_load(&cached, &why) != ERR_OK;
 
-	if (defaults_load(&cached, &why) != ERR_OK)
-		doctor_found(d, "defaults", "postmulti -l (as root)",
-		    "%s: missing or not of the installed postconf(1): the "
-		    "helpers serve nobody but root",
-		    PATH_CACHE "/defaults");
+	if (!missing && !instances_asked())
+		return;
+	doctor_found(d, "defaults",
+	    getuid() == 0 ? "postmulti -l" : "postmulti -l # as root",
+	    "%s: missing or not of the installed postconf(1): the helpers "
+	    "serve nobody but root",
+	    PATH_CACHE "/defaults");
+	if (missing) {
+		d->unserved = true;
+		return;
+	}
+	/* Root's --fix has just made it. */
+	d->mended++;
+	(void)printf("    mended\n");
 }
 
 static void

@@ -1,3 +1,4 @@
+#include <sys/stat.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,8 +9,10 @@
 #include <bsd/string.h>
 
 #include "doctor.h"
+#include "locks.h"
 #include "msg.h"
 #include "plan.h"
+#include "record.h"
 #include "tell.h"
 
 /*
@@ -155,15 +158,37 @@ take(void *ctx, char *const w[TELL_WORDS], size_t n)
 		mend(d, plan, w);
 }
 
+/* Written aside under the lock of all changes, and then renamed. */
+static void
+check_temporary(struct doctor *d)
+{
+	static const char path[] = RECORD_DIR "/tmp";
+	struct stat st, again;
+
+	/* The same one, though nobody was writing in between. */
+	if (lstat(path, &st) == 0 && locks_holder(PATH_STATE "/lock") == 0 &&
+	    lstat(path, &again) == 0 && again.st_ino == st.st_ino)
+		doctor_found(d, "temporary", "rm " RECORD_DIR "/tmp",
+		    "%s: left by a create, import or destroy that died", path);
+}
+
 void
 doctor_records(struct doctor *d)
 {
 	struct why why;
-	enum err e = tell_each(OP_RECORDS, NULL, take, d, &why);
+	enum err e;
 
+	check_temporary(d);
+	d->unsure = true;
+	if (d->unserved)
+		return;
+	e = tell_each(OP_RECORDS, NULL, take, d, &why);
 	/* Whom the helpers don't serve now can't know, and needn't. */
 	if (e != ERR_OK && getuid() != 0)
-		(void)printf("not looked for: unfinished work: %s\n", why.text);
+		(void)printf("not looked for: unfinished work, leftovers: %s\n",
+		    why.text);
 	else if (e != ERR_OK)
 		doctor_found(d, "records", NULL, "%s", why.text);
+	else
+		d->unsure = false;
 }

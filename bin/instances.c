@@ -16,6 +16,7 @@
 #define LOOKS_MAX 6
 
 static struct defaults defaults;
+static bool keep, asked;
 
 /* Where records of reader_all go.  The array has room for all secondaries
  * as soon as the host's record has told their number. */
@@ -48,15 +49,16 @@ take_entry(void *ctx, const struct record *r)
 		*(struct entry *)ctx = r->u.entry;
 }
 
-/* Asks postconf for the defaults; root keeps the answer for everybody. */
+/* Asks postconf for the defaults; root's answer is kept for everybody. */
 static enum err
 refresh_defaults(struct instances *list, struct why *why)
 {
 	struct why stored;
 	enum err e;
 
+	asked = true;
 	e = reader_run(reader_defaults, NULL, false, take, list, why);
-	if (e == ERR_OK && getuid() == 0 &&
+	if (e == ERR_OK && keep && getuid() == 0 &&
 	    defaults_store(&defaults, &stored) != ERR_OK)
 		msg_warn("%s", stored.text);
 	return e;
@@ -317,10 +319,11 @@ read_settled(struct instances *list, struct why *why)
 }
 
 enum err
-instances_load(struct instances *list, struct why *why)
+instances_load(struct instances *list, bool store, struct why *why)
 {
 	enum err e;
 
+	keep = store;
 	memset(list, 0, sizeof(*list));
 	if ((e = read_settled(list, why)) != ERR_OK)
 		return e;
@@ -337,6 +340,12 @@ instances_load(struct instances *list, struct why *why)
 	find_conflicts(list);
 	tell_all(list);
 	return ERR_OK;
+}
+
+bool
+instances_asked(void)
+{
+	return asked;
 }
 
 enum err

@@ -50,8 +50,13 @@ struct instances {
  * system user.  Where the reader can't answer, config.read and postconf(1)
  * are asked.  Afterwards an entry is good or damaged; an instance that
  * conflicts with an earlier one is damaged.  An error is about the primary.
+ * store: when the cache of Postfix's defaults is missing or stale, root's call
+ * makes it anew; without, nothing is written.
  */
-enum err instances_load(struct instances *, struct why *);
+enum err instances_load(struct instances *, bool store, struct why *);
+
+/* Whether that cache was missing or stale then. */
+bool instances_asked(void);
 
 /*
  * Reads one directory that need not be on the list (import).  ERR_NOTFOUND

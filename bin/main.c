@@ -99,7 +99,8 @@ main(int argc, char **argv)
 		(void)puts("postmulti " VERSION);
 		return 0;
 	}
-	e = instances_load(&list, &why);
+	/* Who only looks for what is wrong leaves it as it is. */
+	e = instances_load(&list, o.mode != MODE_DOCTOR || o.fix, &why);
 	if (e == ERR_OK)
 		set_log(&list.host);
 	if (usage != ERR_OK)
