@@ -1,8 +1,11 @@
 #include <sys/stat.h>
 #include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <bsd/string.h>
 
@@ -12,9 +15,6 @@
  * Directories beside the primary's that look like an instance's and belong to
  * none: not on the list, nor deported and known as an alternate directory.
  */
-
-#define SAFE                                                                   \
-	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-/"
 
 enum kind { CONFIG, QUEUE, DATA, KINDS };
 
@@ -84,24 +84,113 @@ looks_like(const struct doctor *d, enum kind kind, const char *path)
 	}
 }
 
+/* --- mail ---------------------------------------------------------------- */
+
+#define DEPTH_MAX 8 /* of hash directories */
+
+struct mail {
+	unsigned long n;
+	int depth;
+};
+
+/* ERR_OK when all below it was seen. */
+static enum err
+count(void *ctx, int dirfd, const char *name)
+{
+	struct mail *m = ctx;
+	struct stat st;
+	enum err e;
+	int fd;
+
+	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
+		return errno == ENOENT ? ERR_OK : ERR_SYSTEM;
+	m->n += S_ISREG(st.st_mode);
+	if (!S_ISDIR(st.st_mode))
+		return ERR_OK;
+	if (m->depth == DEPTH_MAX)
+		return ERR_LIMIT;
+	if ((fd = path_open_at(dirfd, name, O_RDONLY | O_DIRECTORY, 0)) == -1)
+		return ERR_SYSTEM;
+	m->depth++;
+	e = path_each(fd, name, count, m, NULL);
+	m->depth--;
+	(void)close(fd);
+	return e;
+}
+
+/* Those of its directories that hold mail, or may: as words behind find's.
+ * Returns whether all could be looked into. */
+static bool
+find_mail(const char *queue, struct mail *m, char *words, size_t size)
+{
+	static const char *const names[] = {"maildrop", "incoming", "active",
+	    "deferred", "hold", "corrupt", "saved"};
+	bool all = true;
+	unsigned long n;
+	enum err e;
+	size_t i;
+	int fd;
+
+	words[0] = '\0';
+	if (path_open_dir(queue, false, &fd, NULL) != ERR_OK)
+		return false;
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		n = m->n;
+		e = count(m, fd, names[i]);
+		all = all && e == ERR_OK;
+		if (e == ERR_OK && m->n == n)
+			continue;
+		(void)snprintf(words + strlen(words), size - strlen(words),
+		    " %s/%s", queue, names[i]);
+	}
+	(void)close(fd);
+	return all;
+}
+
+/* Nobody is told to remove a queue in which mail was seen, or wasn't looked
+ * for. */
+static void
+tell_queue(struct doctor *d, const char *path)
+{
+	char words[(PATH_SIZE + 16) * 7], repair[sizeof(words) + 32];
+	struct mail m = {0};
+	bool all = find_mail(path, &m, words, sizeof(words));
+
+	if (!doctor_safe(path))
+		(void)snprintf(repair, sizeof(repair),
+		    "look at it by hand: its name is not safe to paste");
+	else if (m.n == 0 && all)
+		(void)snprintf(repair, sizeof(repair), "rm -r %s", path);
+	else
+		(void)snprintf(repair, sizeof(repair), "find%s -type f",
+		    words[0] != '\0' ? words : path);
+	doctor_found(d, "leftover", repair,
+	    "%s: a queue directory that no instance has, with %lu message%s "
+	    "in it%s",
+	    path, m.n, m.n == 1 ? "" : "s",
+	    all ? "" : ", as far as could be seen: look as root");
+}
+
 static void
 tell(struct doctor *d, enum kind kind, const char *path)
 {
 	static const char *const what[KINDS] = {
-	    "a configuration directory that no list names",
-	    "a queue directory that no instance has: look for mail in it",
-	    "a data directory that no instance has"};
+	    [CONFIG] = "a configuration directory that no list names",
+	    [DATA] = "a data directory that no instance has"};
 	char repair[PATH_SIZE * 6 + 128];
 	const char *name = strrchr(path, '/') + 1;
 
-	/* A name is somebody else's choice, and root pastes this. */
-	if (path[strspn(path, SAFE)] != '\0')
+	if (kind == QUEUE) {
+		tell_queue(d, path);
+		return;
+	}
+	if (!doctor_safe(path))
 		(void)snprintf(repair, sizeof(repair),
 		    "look at it by hand: its name is not safe to paste");
 	else if (kind == CONFIG && has(path, "main.cf") &&
 	    has(path, "master.cf"))
 		(void)snprintf(repair, sizeof(repair),
-		    "postmulti -I %s -e import config_directory=%s, or: rm -r "
+		    "postmulti -I %s -e import config_directory=%s # or: rm -r "
 		    "%s",
 		    name, path, path);
 	else
@@ -138,8 +227,12 @@ void
 doctor_leftovers(struct doctor *d)
 {
 	struct why why;
-	enum err e = instances_alternates(d->list, take, d, &why);
+	enum err e;
 
+	/* What isn't finished would look like one. */
+	if (d->unsure)
+		return;
+	e = instances_alternates(d->list, take, d, &why);
 	/* Without that list every deported instance would look like one. */
 	if (e != ERR_OK) {
 		(void)printf("not looked for: leftovers: %s\n", why.text);
