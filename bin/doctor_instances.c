@@ -8,6 +8,7 @@
 
 #include <bsd/string.h>
 
+#include "courtesy.h"
 #include "doctor.h"
 #include "locks.h"
 #include "msg.h"
@@ -68,27 +69,38 @@ held_by_another(const char *path, const struct stat *st, int holder)
 }
 
 static void
-check_temporary(struct doctor *d, const struct entry *e)
+check_edited(struct doctor *d, const struct entry *e, const char *file)
 {
 	char path[PATH_SIZE + 32], repair[PATH_SIZE + 64];
 	struct stat st;
 	int holder;
 
-	(void)snprintf(path, sizeof(path), "%s/main.cf.tmp", e->i.dir);
+	(void)snprintf(path, sizeof(path), "%s/%s.tmp", e->i.dir, file);
 	(void)snprintf(repair, sizeof(repair), "rm %s", path);
-	if (lstat(path, &st) == 0) {
-		holder = locks_holder(path);
-		if (holder == 0) {
-			doctor_found(d, "temporary", repair,
-			    "%s: left by an editor of main.cf that died", path);
+	if (lstat(path, &st) == -1)
+		return;
+	holder = locks_holder(path);
+	if (holder == 0) {
+		doctor_found(d, "temporary", repair,
+		    "%s: left by an editor of %s that died", path, file);
+		/* Who edits master.cf is postconf(1), not a helper. */
+		if (strcmp(file, "main.cf") == 0)
 			mend(d, e, OP_TIDY, 1);
-		} else if (held_by_another(path, &st, holder))
-			doctor_found(d, "temporary", repair,
-			    "%s: left by an editor of main.cf that died, and "
-			    "locked by pid %d, which is none: nobody can "
-			    "change main.cf",
-			    path, holder);
-	}
+	} else if (held_by_another(path, &st, holder))
+		doctor_found(d, "temporary", repair,
+		    "%s: left by an editor of %s that died, and locked by pid "
+		    "%d, which is none: nobody can change %s",
+		    path, file, holder, file);
+}
+
+static void
+check_temporary(struct doctor *d, const struct entry *e)
+{
+	char path[PATH_SIZE + 32], repair[PATH_SIZE + 64];
+	struct stat st;
+
+	check_edited(d, e, "main.cf");
+	check_edited(d, e, "master.cf");
 	(void)snprintf(path, sizeof(path), "%s/.tmp", e->i.dir);
 	(void)snprintf(repair, sizeof(repair), "rm -r %s", path);
 	if (lstat(path, &st) == 0)
@@ -116,6 +128,17 @@ same_as(const struct instances *list, const struct entry *e)
 	return NULL;
 }
 
+static bool
+has_twin(const struct doctor *d, const struct entry *e)
+{
+	const struct entry *o;
+
+	for (o = e + 1; o < d->list->v + d->list->n; o++)
+		if (same_as(d->list, o) == e)
+			return true;
+	return false;
+}
+
 /* Returns whether it is worth looking at further. */
 static bool
 check_listed(struct doctor *d, const struct entry *e)
@@ -140,8 +163,9 @@ check_listed(struct doctor *d, const struct entry *e)
 		    "%s: is the same directory as %s", e->i.dir, twin->i.dir);
 		return false;
 	}
-	if (e->state == ENTRY_GOOD)
-		return true;
+	/* The reader may have needed a helper. */
+	if (e->state == ENTRY_GOOD || d->unserved)
+		return e->state == ENTRY_GOOD;
 	doctor_found(d, "damaged", e->i.primary ? "repair that file" : repair,
 	    "%s: %s%s", e->i.dir, e->why,
 	    e->i.primary ? "" :
@@ -152,27 +176,6 @@ check_listed(struct doctor *d, const struct entry *e)
 
 /* --- owners and modes ---------------------------------------------------- */
 
-/* What only root may write, or whoever can is root on this host. */
-static void
-check_root_owned(struct doctor *d, const char *path)
-{
-	char repair[PATH_SIZE * 4];
-	struct stat st;
-
-	if (lstat(path, &st) == -1 ||
-	    (st.st_uid == 0 && (st.st_mode & (S_IWGRP | S_IWOTH)) == 0 &&
-		!S_ISLNK(st.st_mode)))
-		return;
-	(void)snprintf(repair, sizeof(repair),
-	    "chown -h root %s && chmod go-w %s", path, path);
-	doctor_found(d, "owner",
-	    S_ISLNK(st.st_mode) ? "replace it by what it points to" : repair,
-	    "%s: owner uid %lu, mode %04o%s: whoever can write there is root "
-	    "on this host",
-	    path, (unsigned long)st.st_uid, (unsigned)st.st_mode & 07777,
-	    S_ISLNK(st.st_mode) ? ", a symbolic link" : "");
-}
-
 static void
 check_data(struct checked *c, const char *mail_owner)
 {
@@ -180,15 +183,27 @@ check_data(struct checked *c, const char *mail_owner)
 	const char *dir = c->e->i.data;
 	struct stat st;
 
-	if (pw == NULL || lstat(dir, &st) == -1 || st.st_uid == pw->pw_uid)
+	if (pw == NULL || lstat(dir, &st) == -1 || !S_ISDIR(st.st_mode) ||
+	    (st.st_uid == pw->pw_uid &&
+		(st.st_mode & (S_IWGRP | S_IWOTH)) == 0))
 		return;
 	c->wrong++;
-	doctor_found(c->d, "owner", NULL, "%s: owner uid %lu, should be %s",
-	    dir, (unsigned long)st.st_uid, mail_owner);
+	doctor_found(c->d, "owner", NULL,
+	    "%s: owner uid %lu, mode %04o, should be %s, mode 0700", dir,
+	    (unsigned long)st.st_uid, (unsigned)st.st_mode & 07777, mail_owner);
 }
 
 /* The words of a line "dir ...". */
 enum { D_KIND, D_UID, D_GID, D_MODE, D_OWNER, D_GROUP, D_SHOULD, D_PATH };
+
+/* Debian's package gives the primary's maildrop and public bits beyond what
+ * postfix-files says, and they let nobody in. */
+static bool
+is_mode(const char *word, const char *should)
+{
+	return ((strtoul(word, NULL, 8) ^ strtoul(should, NULL, 8)) & 0777) ==
+	    0;
+}
 
 static bool
 is_id(const char *word, bool known, unsigned long id)
@@ -203,7 +218,8 @@ take(void *ctx, char *const w[TELL_WORDS], size_t n)
 	const struct passwd *pw;
 	const struct group *gr;
 
-	if (strcmp(w[0], "missing") == 0) {
+	/* The primary's every start makes. */
+	if (strcmp(w[0], "missing") == 0 && !c->e->i.primary) {
 		c->wrong++;
 		doctor_found(c->d, "missing", NULL, "%s: not there", w[n - 1]);
 	}
@@ -214,7 +230,7 @@ take(void *ctx, char *const w[TELL_WORDS], size_t n)
 	if (is_id(w[D_UID], pw != NULL, pw != NULL ? pw->pw_uid : 0) &&
 	    (strcmp(w[D_GROUP], "-") == 0 ||
 		is_id(w[D_GID], gr != NULL, gr != NULL ? gr->gr_gid : 0)) &&
-	    strcmp(w[D_MODE], w[D_SHOULD]) == 0)
+	    is_mode(w[D_MODE], w[D_SHOULD]))
 		return;
 	c->wrong++;
 	doctor_found(c->d, "owner", NULL,
@@ -226,7 +242,7 @@ take(void *ctx, char *const w[TELL_WORDS], size_t n)
 
 /* Those below the queue only a helper can look at. */
 static void
-check_owners(struct doctor *d, const struct entry *e)
+check_owners(struct doctor *d, const struct entry *e, unsigned before)
 {
 	struct checked c = {d, e, 0};
 	struct selector sel = {0};
@@ -234,6 +250,8 @@ check_owners(struct doctor *d, const struct entry *e)
 	struct why why;
 	enum err err;
 
+	if (d->unserved)
+		return;
 	check_data(&c, d->list->host.site.mail_owner);
 	/* Not by name: that has to be looked for in all of them. */
 	if (!e->i.primary && stat(e->i.dir, &st) == 0) {
@@ -241,19 +259,27 @@ check_owners(struct doctor *d, const struct entry *e)
 		sel.ino = st.st_ino;
 	} else
 		select_frame(e, &sel);
-	err = tell_each(OP_INSPECT, &sel, take, &c, &why);
+	/* Who isn't permitted to know needn't be refused, and that logged. */
+	err = courtesy_check(ACTION_DESTROY, &e->i, &why);
+	if (err == ERR_OK)
+		err = tell_each(OP_INSPECT, &sel, take, &c, &why);
 	if (err == ERR_NOTFOUND)
 		return; /* gone since, perhaps by --fix */
 	if (err != ERR_OK && getuid() != 0)
 		d->unseen++;
 	else if (err != ERR_OK)
+		tell_more(take, &c);
+	/* Of what was told already that is no news. */
+	if (err != ERR_OK && getuid() == 0 && d->found == before &&
+	    !has_twin(d, e))
 		doctor_found(d, "instance", NULL, "%s: %s",
 		    instances_label(&e->i), why.text);
 	if (c.wrong == 0)
 		return;
-	(void)printf("    postfix -c %s set-permissions, or as root "
+	/* The primary's touches postconf(1), of which the cache was made. */
+	(void)printf("    postfix -c %s set-permissions%s # or as root: "
 		     "postmulti doctor --fix\n",
-	    e->i.dir);
+	    e->i.dir, e->i.primary ? " && postmulti -l" : "");
 	mend(d, e, OP_MEND, c.wrong);
 }
 
@@ -272,20 +298,16 @@ is_unfinished(const struct doctor *d, const struct entry *e)
 void
 doctor_instances(struct doctor *d)
 {
-	static const char *const files[] = {"", "/main.cf", "/master.cf"};
-	char path[PATH_SIZE + 32];
 	const struct entry *e;
-	size_t i;
+	unsigned before;
 
 	for (e = d->list->v; e < d->list->v + d->list->n; e++) {
 		if (!check_listed(d, e))
 			continue;
-		for (i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-			(void)snprintf(path, sizeof(path), "%s%s", e->i.dir,
-			    files[i]);
-			check_root_owned(d, path);
-		}
-		if (!e->i.primary && !is_unfinished(d, e))
-			check_owners(d, e);
+		before = d->found;
+		doctor_trust(d, e);
+		/* No policy lets others look into the primary's. */
+		if (!e->i.primary ? !is_unfinished(d, e) : getuid() == 0)
+			check_owners(d, e, before);
 	}
 }

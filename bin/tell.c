@@ -37,13 +37,40 @@ tell_line(char *line, tell_fn *fn, void *ctx)
 	return true;
 }
 
+static struct reply r;
+
+/* Returns how many lines were told, fewer than there are when one of them
+ * isn't known. */
+static uint32_t
+tell_page(tell_fn *fn, void *ctx, bool *known)
+{
+	char *pos = r.notes, *line;
+	uint32_t got = 0;
+
+	*known = true;
+	while (*known && (line = strsep(&pos, "\n")) != NULL) {
+		if (line[0] == '\0')
+			continue;
+		got++;
+		*known = tell_line(line, fn, ctx);
+	}
+	return got;
+}
+
+void
+tell_more(tell_fn *fn, void *ctx)
+{
+	bool known;
+
+	(void)tell_page(fn, ctx, &known);
+}
+
 enum err
 tell_each(enum op op, const struct selector *sel, tell_fn *fn, void *ctx,
     struct why *why)
 {
 	struct frame f = {.version = PROTO_VERSION, .op = op};
-	struct reply r;
-	char *pos, *line;
+	bool known;
 	uint32_t got;
 	enum err e;
 
@@ -52,17 +79,11 @@ tell_each(enum op op, const struct selector *sel, tell_fn *fn, void *ctx,
 	do {
 		if ((e = request_run(&f, NULL, &r, why)) != ERR_OK)
 			return e;
-		got = 0;
-		for (pos = r.notes; (line = strsep(&pos, "\n")) != NULL;) {
-			if (line[0] == '\0')
-				continue;
-			got++;
-			if (!tell_line(line, fn, ctx))
-				return why_set(why, ERR_PROTOCOL,
-				    "%s: a line that this version doesn't "
-				    "know",
-				    op_info(op)->name);
-		}
+		got = tell_page(fn, ctx, &known);
+		if (!known)
+			return why_set(why, ERR_PROTOCOL,
+			    "%s: a line that this version doesn't know",
+			    op_info(op)->name);
 		f.index += got;
 	} while (got > 0 && f.index < r.facts.count);
 	return f.index >= r.facts.count ?

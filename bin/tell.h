@@ -18,4 +18,9 @@ typedef void tell_fn(void *ctx, char *const words[TELL_WORDS], size_t n);
 enum err tell_each(enum op, const struct selector *sel, tell_fn *fn, void *ctx,
     struct why *);
 
+/* When that failed: calls fn for the lines that came with the error.  Of what
+ * is mail_owner's and can't be looked into, dirs.inspect still tells whose it
+ * is. */
+void tell_more(tell_fn *fn, void *ctx);
+
 #endif

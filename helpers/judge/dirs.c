@@ -315,7 +315,8 @@ dirs_of(struct judge *j, const struct seen *s, struct record *r,
 		*r = open;
 	} else if (e != ERR_NOTFOUND)
 		return e;
-	return keep_shared(j, s->in.dir, r, why);
+	/* The primary is looked at and mended only. */
+	return s->in.primary ? ERR_OK : keep_shared(j, s->in.dir, r, why);
 }
 
 /* The instance on the list, or what is left of one that was. */
