@@ -12,8 +12,8 @@ start() { # two instances, nothing wrong
 	works root $POSTMULTI -I postfix-b -e create
 }
 
-finds() { # REGEX: as root, exit status 1; only that finding
-	run root $POSTMULTI doctor
+finds() { # REGEX: as root, exit status 1; only that finding, nothing changed
+	changes_nothing run root $POSTMULTI doctor
 	is "exit status" "$STATUS" 1
 	out_has "$1"
 	out_has '^1 found, 0 mended'
@@ -32,8 +32,12 @@ clean() {
 	out_has '^nothing found: '
 }
 
-repaired() { # the command doctor named, typed by root
+typed() { # the command doctor named, by root
 	(PATH=${POSTMULTI%/*}:$PATH eval "$REPAIR") || fail "$REPAIR: failed"
+}
+
+repaired() { # by that command
+	typed
 	clean
 }
 
@@ -43,26 +47,66 @@ fixed() { # by --fix
 	clean
 }
 
+# What it is, when it last changed, what is in it.
+everything() {
+	snapshot_all
+	find /etc/postfix* /etc/postmulti /var/lib/postmulti* \
+		/var/cache/postmulti /run \
+		! -type s -printf '%p %y %u:%g %m %C@ %l\n' 2>/dev/null | sort
+}
+
 changes_nothing() {
-	snapshot_all >/tmp/before
+	everything >/tmp/before
 	"$@"
-	snapshot_all >/tmp/after
+	everything >/tmp/after
 	same "the tree" /tmp/before /tmp/after
+}
+
+# How a delegate's request goes; the instance is alice's.
+serves_alice() {
+	age
+	as alice $POSTMULTI -i al -e enable >/dev/null 2>&1 </dev/null
 }
 
 case_nothing() {
 	start
 	changes_nothing clean
-	works alice $POSTMULTI doctor
-	works carol $POSTMULTI doctor
+	changes_nothing works alice $POSTMULTI doctor
+	changes_nothing works carol $POSTMULTI doctor
 	out_has '^not looked into: the directories of 2 instances'
+}
+
+# Nor does it make what isn't there.
+case_nothing_made() {
+	local user
+	start
+	works root $POSTMULTI -I postfix-al -e create
+	rm -rf /var/lib/postmulti /run/postmulti-denials
+	changes_nothing clean
+	[ ! -e /var/lib/postmulti ] || fail "there it is"
+	rm -rf /var/cache/postmulti
+	for user in root alice mark carol; do
+		changes_nothing run $user $POSTMULTI doctor
+		is "exit status of $user" "$STATUS" 1
+		out_has '^1 found, 0 mended'
+		out_has '^defaults: /var/cache/postmulti/defaults: missing'
+		out_has '^not looked for: what only the helpers can see'
+		[ ! -e /var/cache/postmulti ] || fail "$user: made"
+		[ ! -e /run/postmulti-denials ] || fail "$user: a denial"
+	done
+	REPAIR=$(sed -n 's/^    \(postmulti -l.*\)/\1/p' <<<"$OUT")
+	repaired
+	for user in alice mark carol; do
+		changes_nothing works $user $POSTMULTI doctor
+		[ ! -e /run/postmulti-denials ] || fail "$user: a denial"
+	done
 }
 
 case_damaged() {
 	start
 	rm /etc/postfix-b/main.cf
-	changes_nothing finds '^damaged: /etc/postfix-b: .*main\.cf: No such'
-	(PATH=${POSTMULTI%/*}:$PATH eval "$REPAIR") || fail "$REPAIR: failed"
+	finds '^damaged: /etc/postfix-b: .*main\.cf: No such'
+	typed
 	run root $POSTMULTI doctor
 	! grep -q '^damaged' <<<"$OUT" || fail "still damaged"
 }
@@ -78,7 +122,7 @@ case_half_made() { # ACTION: cut short between its steps
 	run root $POSTMULTI "$@"
 	mv /tmp/config $HELPERS/postmulti-config
 	is "exit status" "$STATUS" 1
-	changes_nothing finds '^half-made: /etc/postfix-[bc]: a (create|destroy) of postfix-[bc], begun by uid 0 at .* under way'
+	finds '^half-made: /etc/postfix-[bc]: a (create|destroy) of postfix-[bc], begun by uid 0 at .* under way'
 }
 
 case_half_made_repaired() { # ACTION
@@ -133,17 +177,34 @@ case_twice() {
 		"/etc/postfix-a /etc/postfix-b"
 }
 
+# A helper that can't be started mends nothing, and that is said.
+case_twice_no_helper() {
+	start
+	postconf -e "multi_instance_directories = /etc/postfix-a /etc/postfix-b /etc/postfix-a"
+	mv $HELPERS/postmulti-config /tmp/config
+	changes_nothing run root $POSTMULTI doctor --fix
+	mv /tmp/config $HELPERS/postmulti-config
+	is "exit status" "$STATUS" 1
+	out_has '^listed twice: /etc/postfix-a'
+	out_has ' 0 mended$'
+	! grep -q '^    mended' <<<"$OUT" || fail "said to be mended"
+	err_has 'postmulti-config'
+}
+
 case_two_names() {
 	start
 	mkdir /etc/postfix-same
 	mount --bind /etc/postfix-a /etc/postfix-same
 	postconf -e "multi_instance_directories = /etc/postfix-a /etc/postfix-b /etc/postfix-same"
-	run root $POSTMULTI doctor
-	umount /etc/postfix-same
-	rmdir /etc/postfix-same
-	is "exit status" "$STATUS" 1
-	out_has '^listed twice: /etc/postfix-same: is the same directory as /etc/postfix-a'
+	trap 'umount /etc/postfix-same; rmdir /etc/postfix-same' EXIT
+	finds '^listed twice: /etc/postfix-same: is the same directory as /etc/postfix-a'
 	says
+	typed
+	is "the list" "$(postconf -h multi_instance_directories)" \
+		"/etc/postfix-a /etc/postfix-b"
+	[ -s /etc/postfix-a/main.cf ] || fail "it is gone"
+	run root $POSTMULTI doctor
+	! grep -q '^listed twice' <<<"$OUT" || fail "still listed twice"
 }
 
 case_owner_cf() {
@@ -153,20 +214,102 @@ case_owner_cf() {
 	repaired
 }
 
-case_owner_queue() {
+# Each by --fix and by the command.
+case_owner_queue() { # NAME
+	local way name=$1
+	for way in fixed repaired; do
+		start
+		chmod 755 /var/spool/$name/active
+		finds "^owner: /var/spool/$name/active: owner [0-9]+:[0-9]+, mode 0755, should be postfix, mode 0700"
+		$way
+		chown alice /var/spool/$name/incoming
+		finds "^owner: /var/spool/$name/incoming: owner 20001:[0-9]+, mode 0700, should be postfix, mode 0700"
+		$way
+		[ $name = postfix ] || { # whose every start makes it
+			rmdir /var/spool/$name/hold
+			finds "^missing: /var/spool/$name/hold"
+			$way
+		}
+		chgrp root /var/spool/$name/maildrop
+		finds "^owner: /var/spool/$name/maildrop: .* should be postfix:postdrop, mode 0730"
+		$way
+		chmod 777 /var/spool/$name
+		finds "^owner: /var/spool/$name: .* mode 0777, should be root, mode 0755"
+		$way
+		chown root /var/lib/$name
+		finds "^owner: /var/lib/$name: owner uid 0, mode 0[0-7]*, should be postfix"
+		$way
+		chmod 777 /var/lib/$name
+		finds "^owner: /var/lib/$name: owner uid [0-9]+, mode 0777, should be postfix, mode 0700"
+		$way
+	done
+}
+
+# What the helpers refuse everybody but root for, as they do, is found, and
+# they do it no more when it is repaired.
+untrusted() { # REGEX
+	! serves_alice || fail "they serve alice: the test shows nothing"
+	finds "$1"
+	repaired
+	serves_alice || fail "they don't serve alice yet"
+}
+
+case_untrusted() {
+	local in=/etc/postfix-al
 	start
-	chmod 755 /var/spool/postfix-a/active
-	finds '^owner: /var/spool/postfix-a/active: owner [0-9]+:[0-9]+, mode 0755, should be postfix, mode 0700'
-	fixed
-	rmdir /var/spool/postfix-a/hold
-	finds '^missing: /var/spool/postfix-a/hold'
-	fixed
-	chgrp root /var/spool/postfix-a/maildrop
-	finds '^owner: /var/spool/postfix-a/maildrop: .* should be postfix:postdrop, mode 0730'
-	fixed
-	chown root /var/lib/postfix-a
-	finds '^owner: /var/lib/postfix-a: owner uid 0, should be postfix'
-	fixed
+	works root $POSTMULTI -I postfix-al -e create
+	serves_alice || fail "they don't serve alice"
+	trap 'rm -rf /etc/target /var/lib/real-al /var/spool/real' EXIT
+	install -o alice /dev/null $in/virtual
+	untrusted "^owner: $in/virtual: owner uid 20001, mode 0755: whoever can write"
+	mkdir -p $in/a/b
+	chmod 775 $in/a/b
+	untrusted "^owner: $in/a/b: owner uid 0, mode 0775"
+	chown alice $in
+	untrusted "^owner: $in: owner uid 20001"
+	chmod 777 /var/spool
+	untrusted '^owner: /var/spool: owner uid 0, mode 0777'
+	ln $in/virtual $in/a/again
+	run root $POSTMULTI doctor
+	out_has "^untrusted: $in/virtual: has more than one name"
+	out_has "^untrusted: $in/a/again: has more than one name"
+	rm $in/a/again
+	echo text >/etc/target
+	ln /etc/target $in/linked || fail "no link"
+	untrusted "^untrusted: $in/linked: has more than one name"
+	is "its text" "$(cat $in/linked)" text
+	ln -s /etc/target $in/symbolic
+	untrusted "^untrusted: $in/symbolic: a symbolic link"
+	[ -f $in/symbolic ] && [ "$(cat $in/symbolic)" = text ] ||
+		fail "its text is lost"
+	ln -s /etc/shadow $in/alices
+	chown -h alice $in/alices
+	untrusted "^untrusted: $in/alices: a symbolic link"
+	[ ! -e $in/alices ] || fail "followed"
+	mkfifo $in/a/fifo
+	untrusted "^untrusted: $in/a/fifo: neither a regular file"
+	: >$in/install.cf
+	untrusted "^untrusted: $in/install.cf: obsolete"
+	mv /var/lib/postfix-al /var/lib/real-al
+	ln -s real-al /var/lib/postfix-al
+	untrusted '^untrusted: /var/lib/postfix-al: a symbolic link'
+	rm /var/lib/postfix-al
+	mkdir /var/spool/real
+	mv /var/spool/postfix-al /var/spool/real/al
+	ln -s real/al /var/spool/postfix-al
+	untrusted '^untrusted: /var/spool/postfix-al: a symbolic link'
+}
+
+# No name is typed by root that says more than a name.
+case_untrusted_name() {
+	start
+	touch '/etc/postfix-a/a;id' $'/etc/postfix-a/b\e[31m'
+	chown alice /etc/postfix-a/[ab]?*
+	run root $POSTMULTI doctor
+	out_has '^owner: /etc/postfix-a/a;id: '
+	out_has '^owner: /etc/postfix-a/b\?\[31m: '
+	is "commands" "$(grep '^    ' <<<"$OUT" | sort -u)" \
+		"    look at it by hand: its name is not safe to paste"
 }
 
 case_temporary() {
@@ -177,6 +320,12 @@ case_temporary() {
 	fixed
 	: >/etc/postfix/main.cf.tmp
 	finds '^temporary: /etc/postfix/main.cf.tmp'
+	repaired
+	install -m 600 /dev/null /etc/postfix-a/master.cf.tmp
+	finds '^temporary: /etc/postfix-a/master.cf.tmp: left by an editor of master.cf'
+	repaired
+	install -m 600 /dev/null /var/lib/postmulti/records/tmp
+	finds '^temporary: /var/lib/postmulti/records/tmp: left by a create'
 	repaired
 	mkdir /etc/postfix-a/.tmp
 	finds '^temporary: /etc/postfix-a/.tmp'
@@ -194,6 +343,15 @@ case_temporary_locked() {
 	run root $POSTMULTI doctor
 	pkill -P $editor
 	rm -f /etc/postfix-a/main.cf.tmp
+	is "exit status" "$STATUS" 0
+	# Nor what is written under the lock of all changes.
+	install -m 600 /dev/null /var/lib/postmulti/records/tmp
+	flock /var/lib/postmulti/lock sleep 60 &
+	editor=$!
+	wait_for 10 grep -q " WRITE $editor " /proc/locks || fail "no lock"
+	run root $POSTMULTI doctor
+	pkill -P $editor
+	rm -f /var/lib/postmulti/records/tmp
 	is "exit status" "$STATUS" 0
 }
 
@@ -220,13 +378,61 @@ case_leftover() {
 	postconf -e alternate_config_directories=
 	run root $POSTMULTI doctor
 	out_has '^leftover: /etc/postfix-c: '
-	out_has '^leftover: /var/spool/postfix-c: .*look for mail'
+	out_has '^leftover: /var/spool/postfix-c: .* with 0 messages in it$'
 	out_has '^leftover: /var/lib/postfix-c: '
-	REPAIR=$(sed -n 's/^    \(.* -e import [^,]*\), or: .*/\1/p' <<<"$OUT")
+	REPAIR=$(sed -n 's/^    \(.* -e import .*\)/\1/p' <<<"$OUT")
 	repaired
 	mkdir -p /etc/postfix-other /var/spool/postfix-other /var/lib/postfix-other
 	clean # others have such directories, too
 	rmdir /etc/postfix-other /var/spool/postfix-other /var/lib/postfix-other
+}
+
+leftover() { # DIRECTORY: the command for it, of several findings
+	run root $POSTMULTI doctor
+	is "exit status" "$STATUS" 1
+	out_has "^leftover: $1: "
+	REPAIR=$(grep -A1 "^leftover: $1: " <<<"$OUT" | sed -n '2s/^    //p')
+}
+
+# No mail goes by a command that is told.
+case_leftover_mail() {
+	local queue=/var/spool/postfix-b mail=/tmp/mail file
+	start
+	rm /etc/postfix-b/main.cf
+	works root $POSTMULTI -i /etc/postfix-b -e destroy
+	[ -d $queue/deferred ] || fail "no leftover"
+	for file in maildrop/1 incoming/2 active/3 deferred/4 hold/5 \
+		corrupt/6 saved/7 deferred/A/B/8; do
+		install -D -o postfix /dev/null $queue/$file
+		leftover $queue
+		out_has "^leftover: $queue: .* with 1 message in it$"
+		is "command" "$REPAIR" "find $queue/${file%%/*} -type f"
+		typed >$mail
+		is "what it shows" "$(cat $mail)" $queue/$file
+		[ -e $queue/$file ] || fail "it is gone"
+		# Who can't see it is told no other.
+		run carol $POSTMULTI doctor
+		! grep -q "rm -r $queue" <<<"$OUT" || fail "carol is told to remove it"
+		run alice $POSTMULTI doctor
+		! grep -q "rm -r $queue" <<<"$OUT" || fail "alice is told to remove it"
+		rm $queue/$file
+	done
+	install -o postfix /dev/null $queue/hold/9
+	install -o postfix /dev/null $queue/deferred/10
+	leftover $queue
+	out_has "^leftover: $queue: .* with 2 messages in it$"
+	typed | sort >$mail
+	printf '%s\n' $queue/deferred/10 $queue/hold/9 >/tmp/expected
+	same "what it shows" $mail /tmp/expected
+	rm $queue/deferred/10 $queue/hold/9
+	leftover $queue
+	out_has "^leftover: $queue: .* with 0 messages in it$"
+	typed
+	[ ! -e $queue ] || fail "still there"
+	leftover /var/lib/postfix-b
+	typed
+	[ ! -e /var/lib/postfix-b ] || fail "still there"
+	clean
 }
 
 case_helpers() {
@@ -272,13 +478,23 @@ case_policy() {
 }
 
 case_defaults() {
+	local user
 	start
+	# Readable to root alone: what isn't known yet is not damaged.
+	chmod 600 /etc/postfix-a/main.cf
+	for user in carol alice root; do
+		rm -f /var/cache/postmulti/defaults
+		run $user $POSTMULTI doctor
+		is "exit status" "$STATUS" 1
+		out_has '^1 found, 0 mended'
+		out_has '^defaults: /var/cache/postmulti/defaults: missing'
+		says "postmulti -l"
+	done
+	finds '^defaults: '
+	repaired
 	rm /var/cache/postmulti/defaults
-	run carol $POSTMULTI doctor
-	is "exit status" "$STATUS" 1
-	out_has '^defaults: /var/cache/postmulti/defaults: missing'
-	says "postmulti -l"
-	works root $POSTMULTI -l
+	fixed
+	chmod 644 /etc/postfix-a/main.cf
 	works carol $POSTMULTI doctor
 }
 
@@ -429,6 +645,7 @@ works root $POSTMULTI -e init
 cp -a /etc/postfix/main.cf /tmp/primary.cf
 
 check "a healthy host: nothing found, nothing changed" case_nothing
+check "nothing there: nothing made" case_nothing_made
 check "damaged" case_damaged
 for action in create destroy; do
 	check "a $action cut short: its command finishes it" \
@@ -438,13 +655,20 @@ done
 check "a create cut short: the delegate's own --fix" case_half_made_delegate
 check "a record that cannot be read" case_record
 check "listed twice" case_twice
+check "listed twice, no helper to mend it" case_twice_no_helper
 check "one directory, two names" case_two_names
 check "a .cf file that others may write" case_owner_cf
-check "queue and data directories: owners, modes, missing" case_owner_queue
+for name in postfix-a postfix; do
+	check "$name: queue and data: owners, modes, missing" \
+		case_owner_queue $name
+done
+check "what the helpers refuse a delegate for" case_untrusted
+check "names that are no names" case_untrusted_name
 check "stale temporary files" case_temporary
 check "an editor at work" case_temporary_locked
 check "a dead editor's file that carol locked" case_temporary_taken
 check "leftovers" case_leftover
+check "leftovers: mail" case_leftover_mail
 check "helpers that lost their set-uid bit" case_helpers
 check "helpers on a file system mounted nosuid" case_nosuid
 check "policy errors" case_policy
