@@ -74,6 +74,11 @@ cffile_lock(struct actor *a, struct cffile *t, struct why *why)
 	    &t->lock, why);
 	if (e == ERR_BUSY)
 		return name_editor(t, label, why);
+	/* No file can be made in a directory that is gone. */
+	if (e == ERR_SYSTEM && errno == ENOENT)
+		return why_set(why, ERR_BUSY,
+		    "%s: was removed meanwhile, run the command again",
+		    t->where->path);
 	if (e != ERR_OK ||
 	    fstatat(t->dir, "main.cf", &st, AT_SYMLINK_NOFOLLOW) == -1)
 		return e;

@@ -234,11 +234,12 @@ path_each(int dirfd, const char *label, path_fn *fn, void *ctx, struct why *why)
 	while ((n = getdents64(dirfd, buf.bytes, sizeof(buf.bytes))) > 0)
 		for (at = 0; at < n; at += d->d_reclen) {
 			d = (struct dirent64 *)(void *)(buf.bytes + at);
-			if (strcmp(d->d_name, ".") == 0 ||
-			    strcmp(d->d_name, "..") == 0)
-				continue;
-			if ((e = fn(ctx, dirfd, d->d_name)) != ERR_OK)
+			if (strcmp(d->d_name, ".") != 0 &&
+			    strcmp(d->d_name, "..") != 0 &&
+			    (e = fn(ctx, dirfd, d->d_name)) != ERR_OK)
 				return e;
 		}
-	return n == 0 ? ERR_OK : why_errno(why, "list %s", label);
+	/* What was removed since it was opened has no entries any more. */
+	return n == 0 || errno == ENOENT ? ERR_OK :
+					   why_errno(why, "list %s", label);
 }
