@@ -5,6 +5,7 @@
 #include <bsd/string.h>
 
 #include "msg.h"
+#include "policy.h"
 #include "removal.h"
 #include "tell.h"
 
@@ -12,6 +13,7 @@ struct removal {
 	const struct instance *in;
 	char mail[256];
 	bool running;
+	bool begun;    /* a destroy is, which has master(8)'s lock meanwhile */
 	bool told[3];  /* which of the three directories below are its own */
 	bool stays[3]; /* which have something in it that does */
 	const char *dirs[3];
@@ -42,6 +44,8 @@ take(void *ctx, char *const words[TELL_WORDS], size_t n)
 
 	if (strcmp(kind, "running") == 0)
 		r->running = true;
+	else if (strcmp(kind, "record") == 0)
+		r->begun = strcmp(words[1], action_name(ACTION_DESTROY)) == 0;
 	else if (strcmp(kind, "mail") == 0)
 		(void)snprintf(r->mail + used, sizeof(r->mail) - used,
 		    "%s%s in %s", used > 0 ? ", " : "", words[1], words[2]);
@@ -78,8 +82,9 @@ removal_show(const struct instance *in, const struct selector *sel)
 		    in->dir);
 	if (r.running)
 		msg_fatal("destroy would be refused: Instance '%s' is not "
-			  "stopped",
-		    in->dir);
+			  "stopped%s",
+		    in->dir,
+		    r.begun ? ", or is being destroyed right now" : "");
 	if (r.mail[0] != '\0')
 		msg_fatal("destroy would be refused: messages in the queue "
 			  "(%s): deliver them (enable, start, flush) or "

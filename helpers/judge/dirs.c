@@ -220,13 +220,14 @@ judge_repair(struct judge *j, struct verdict *v, struct why *why)
 
 /* --- destroy ------------------------------------------------------------- */
 
+/* Another's destroy holds master(8)'s lock: only ours tells who runs. */
 static enum err
-running(const struct record *r, struct why *why)
+running(struct judge *j, const struct record *r, struct why *why)
 {
 	bool up = false;
 	enum err e = ERR_OK;
 
-	if (r->queue.path[0] != '\0')
+	if (j->locked && r->queue.path[0] != '\0')
 		e = trust_running(r->queue.path, &up, why);
 	if (e == ERR_OK && up)
 		return why_set(why, ERR_STATE, "Instance '%s' is not stopped",
@@ -362,7 +363,7 @@ judge_clear(struct judge *j, struct verdict *v, struct why *why)
 	enum err e;
 
 	if ((e = find_destroyed(j, v, &listed, why)) != ERR_OK ||
-	    (e = running(&v->record, why)) != ERR_OK)
+	    (e = running(j, &v->record, why)) != ERR_OK)
 		return e;
 	return files_read(j, v, why);
 }

@@ -275,6 +275,7 @@ decide(struct judge *j, judge_fn *const *judges, bool locked, struct verdict *v)
 	struct why why = {{0}};
 	enum err e = locked ? reread_policy(j, &why) : ERR_OK;
 
+	j->locked = locked;
 	begin_verdict(j, v);
 	if (e == ERR_OK)
 		e = judged(j, judges, v, &why);

@@ -404,7 +404,61 @@ who_holds() {
 	exactly ${P}one postfix-bob-one
 }
 
-# One who waits in vain; says so when it gives up.
+decided() { # LINES STEP N: after so many lines of the log, N times
+	[ "$(tail -n +$(($1 + 1)) "$LOG" |
+		grep -c "event=decided .*step=$2 ")" -ge "$3" ]
+}
+
+# While it removes a queue a destroy has the lock that master(8) has while it
+# runs.  Whoever comes meanwhile waits to see which it is, unless the policy
+# says no.
+another_destroys() {
+	local kind step logged master
+	for kind in destroy:dirs.clear deport:config.deregister; do
+		step=${kind#*:} kind=${kind%:*}
+		fresh
+		begin
+		made ${P}one
+		hold /var/spool/${P}one/pid/master.pid
+		master=$holder
+		refused $WHO "$POSTMULTI" -i ${P}one -e $kind
+		err_has 'is not stopped'
+		hold /var/lib/postmulti/lock
+		run bob "$TOOLS/frame" "$HELPERS/postmulti-${step%.*}" \
+			"op=$step" sel.name=${P}one
+		out_has '^err DENIED'
+		logged=$(wc -l <"$LOG")
+		start one -i ${P}one -e $kind
+		wait_for 30 decided "$logged" "$step" 1 ||
+			fail "doesn't wait: $(cat /tmp/out.one)"
+		kill "$master"
+		wait_for 10 flock -n /var/spool/${P}one/pid/master.pid true ||
+			fail "still locked"
+		let_go
+		all_won
+		is "the list" "$(read_list && echo "$LIST")" ""
+	done
+}
+
+# Interrupted between two steps, and then the queue is there again: it is
+# locked by who goes on, or by a master(8).
+another_goes_on() {
+	fresh
+	made ${P}one
+	(umask 077 && touch /etc/${P}one/main.cf.tmp)
+	hold /etc/${P}one/main.cf.tmp
+	refused $WHO "$POSTMULTI" --lock-timeout=1 -i ${P}one -e destroy
+	let_go
+	mkdir -p /var/spool/${P}one/pid
+	hold /var/spool/${P}one/pid/master.pid
+	refused $WHO "$POSTMULTI" -i ${P}one -e destroy --dry-run
+	err_has 'is not stopped, or is being destroyed right now$'
+	let_go
+	works $WHO "$POSTMULTI" -i ${P}one -e destroy --dry-run
+	works $WHO "$POSTMULTI" -i ${P}one -e destroy
+}
+
+ so when it gives up.
 waiter() { # USER NAME COMMAND...
 	LIMIT=200 as "$1" "${@:3}" >"/tmp/out.$2" 2>&1 </dev/null
 	echo "$2" >>/tmp/given.up
@@ -455,7 +509,7 @@ waits() { # ten is the default; the two without end are clamped
 
 install_suite
 install_policy <<EOF
-permit alice manage prefix $P
+permit alice manage,deport prefix $P
 permit alice manage primary
 permit bob   manage prefix postfix-bob-
 EOF
@@ -479,6 +533,9 @@ for WHO in root alice; do
 	check "$WHO: all of it, and postconf -e meanwhile" mixed
 	echo "#: $WHO: $(cat /tmp/edits) postconf -e meanwhile, none was lost"
 	check "$WHO: whoever waits in vain is told for whom" who_holds
+	check "$WHO: a destroy's lock is not taken for a master's" \
+		another_destroys
+	check "$WHO: --dry-run can't tell the two" another_goes_on
 done
 check "waits end: after 10 s by default, after 60 s whatever is asked for" \
 	waits
