@@ -280,8 +280,11 @@ decide(struct judge *j, judge_fn *const *judges, bool locked, struct verdict *v)
 	if (e == ERR_OK)
 		e = judged(j, judges, v, &why);
 	/* What was registered between our look at the list and the one at the
-	 * records is in neither: another look tells. */
-	if (e == ERR_CONFLICT && !locked) {
+	 * records is in neither, and what was removed between that and one at
+	 * its files seems damaged, without a name that a rule could have:
+	 * another look tells. */
+	if ((e == ERR_CONFLICT || e == ERR_NOTFOUND || e == ERR_DENIED) &&
+	    !locked) {
 		begin_verdict(j, v);
 		e = judged(j, judges, v, &why);
 	}
