@@ -283,32 +283,29 @@ sub compare_text {
 }
 
 # Postfix appends parameters in random order: between the lines that are alike
-# settings may stand in any order, but not pass a comment.
+# those that a command has added may stand in any order, but not pass a comment
+# or a line that was there before.
 sub compare_main_cf {
-	my ($path, $left, $right) = @_;
-	my @left = split /^/, $left;
-	my @right = split /^/, $right;
-	while (@left && @right && $left[0] eq $right[0]) {
-		shift @left;
-		shift @right;
-	}
-	while (@left && @right && $left[-1] eq $right[-1]) {
-		pop @left;
-		pop @right;
-	}
+	my ($path, $l, $r) = @_;
+	my @left = split /^/, $l->[1];
+	my @right = split /^/, $r->[1];
 	my @only = set_difference(\@left, \@right);
 	my @ours = set_difference(\@right, \@left);
 	return ((map { "tree: $path: original's line: $_" } @only),
 	    (map { "tree: $path: our line: $_" } @ours)) if @only || @ours;
-	return () if by_block(@left) eq by_block(@right);
+	return () if $l->[3] == $r->[3] &&
+	    by_block($l->[2], @left) eq by_block($r->[2], @right);
 	return "tree: $path: the order of lines";
 }
 
-# The lines with each block of settings sorted.
+my $setting = qr/^\w+ = ?.*\n\z/;
+
+# The lines with each block of added settings sorted.
 sub by_block {
+	my ($added, @lines) = @_;
 	my ($text, @block) = ('');
-	for (@_, '') {
-		if (/^\w+ = ?.*\n\z/) {
+	for (@lines, '') {
+		if (/$setting/ && $added->{$_}) {
 			push @block, $_;
 			next;
 		}
@@ -316,6 +313,23 @@ sub by_block {
 		@block = ();
 	}
 	return $text;
+}
+
+# What a main.cf has become: which of its settings a command has added, now or
+# before, and whether those that it had before are in another order.
+sub history {
+	my ($was, $content) = @_;
+	my @old = split /^/, $was->[1] // '';
+	my @new = split /^/, $content;
+	my $before = $was->[2] // {};
+	my %added = map { $_ => 1 } grep { $before->{$_} } @new;
+	$added{$_} = 1 for set_difference(\@new, \@old);
+	my @kept = grep { /$setting/ } set_difference(\@new,
+	    [set_difference(\@new, \@old)]);
+	for (@old) {
+		shift @kept if @kept && $_ eq $kept[0];
+	}
+	return (\%added, @kept ? 1 : 0);
 }
 
 sub compare_path {
@@ -326,18 +340,26 @@ sub compare_path {
 	return "tree: $path: original $left->[0], ours $right->[0]"
 	    if $left->[0] ne $right->[0];
 	return () if $left->[1] eq $right->[1];
-	return map { chomp; $_ }
-	    compare_main_cf($path, $left->[1], $right->[1])
+	return map { chomp; $_ } compare_main_cf($path, $left, $right)
 	    if $path =~ m{/main\.cf$};
 	return "tree: $path: the content";
 }
 
 my %trees = (original => {}, ours => {});
+my $proto = '/etc/postfix/main.cf.proto';
 
 sub apply {
 	my ($tree, $changes) = @_;
+	my $first = !%$tree;
+	$_->[3] = 0 for grep { $_->[3] } values %$tree;
 	for (keys %$changes) {
-		if ($changes->{$_}) {
+		if ($changes->{$_} && m{/main\.cf$}) {
+			# A new one is a copy, with settings added.
+			my $was = $first ? $changes->{$_} :
+			    $tree->{$_} // $tree->{$proto};
+			$tree->{$_} = [@{$changes->{$_}},
+			    history($was, $changes->{$_}[1])];
+		} elsif ($changes->{$_}) {
 			$tree->{$_} = $changes->{$_};
 		} else {
 			delete $tree->{$_};
