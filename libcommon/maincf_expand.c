@@ -94,8 +94,10 @@ lookup(struct expand *x, const char *name, size_t len, struct text *v)
 		return ERR_OK;
 	if (len > 0 && (d = x->get(x->ctx, name, len)) == NULL)
 		return fail(x, ERR_UNKNOWN, name,
-		    "this parameter is not set here, and only postconf(1) "
-		    "knows whether it has a default");
+		    theirs ? "only postconf(1) knows what this parameter is" :
+			     "this parameter is not set here, and only "
+			     "postconf(1) knows whether it has a default: "
+			     "set it in this file");
 	*v = text_of(d);
 	return ERR_OK;
 }

@@ -235,7 +235,7 @@ test_defaults(void **state)
 	expect_error("v = $recursive\na =\n", ERR_UNKNOWN, "default");
 	expect_error("v = $broken\n", ERR_SYNTAX, "in a default");
 	expect_error("a = 1\nv = ${nosuch}\n", ERR_UNKNOWN, "main.cf:2:7: ");
-	expect_error("v = ${nosuch?x}\n", ERR_UNKNOWN, "postconf(1)");
+	expect_error("v = ${nosuch?x}\n", ERR_UNKNOWN, ": set it in this file");
 	expect("v = ${{3.9} <level {3.10} ? {y} : {n}}\n", "y");
 	expect("v = ${{3} ==level {3.0.0} ? {y} : {n}}\n", "y");
 	expect("v = ${{3.6.1} <=level {3.6} ? {y} : {n}}\n", "n");
@@ -243,7 +243,7 @@ test_defaults(void **state)
 	expect_error("v = ${{1} <level {2.}}\n", ERR_UNKNOWN, "postconf(1)");
 	expect_error("v = ${{1} <lever {2}}\n", ERR_SYNTAX, "no such");
 	expect_error("v = $process_name\nprocess_name = x\n", ERR_UNKNOWN,
-	    "postconf(1)");
+	    "postconf(1) knows what this parameter is");
 	asked = 0;
 	expect("v = ${a?{x}:{$nosuch}} ${a:$}\na = 1\nb = $nosuch $\n", "x");
 	assert_int_equal(asked, 0);
