@@ -61,6 +61,32 @@ no_string() {
 	true
 }
 
+# Nor any other value, whatever it is the default of.  Left out: what is a word
+# of the language, of proto.h, the name of a program or of a queue, too, and
+# the two that no_string leaves out.
+words() {
+	printf '%s\n' default start postconf postlog bounce defer flush trace
+}
+
+no_default() {
+	local value
+	strings_of {bin,helpers,helpers/*,libcommon,policy}/*.[ch] >/tmp/strings
+	grep -Ev '^(helpers/exec|libcommon/log)\.c postfix$' /tmp/strings |
+		sed 's/^[^ ]* //' >/tmp/strings.left
+	[ "$(wc -l </tmp/strings.left)" -gt 1000 ] || fail "where is the source"
+	postconf -d | sed 's/^[^=]*= *//' | grep -E '.{5}' | sort -u \
+		>/tmp/defaults
+	[ "$(wc -l </tmp/defaults)" -gt 200 ] || fail "where are the defaults"
+	# Each is needed, or hides what it shouldn't.
+	for value in $(words); do
+		grep -qxF "$value" /tmp/defaults || fail "$value is no default"
+	done
+	words | sort >/tmp/words
+	comm -23 /tmp/defaults /tmp/words >/tmp/defaults.left
+	grep -xFf /tmp/defaults.left /tmp/strings.left && fail "built in"
+	true
+}
+
 # What isn't C but installed or run by "make install", without comments.
 no_script() {
 	local value
@@ -293,6 +319,7 @@ refuses_mail() {
 }
 
 check "no path and no default of Postfix is in our source" no_string
+check "nor any other of its defaults" no_default
 check "nor in what is installed besides, or installs it" no_script
 check "the Makefile defines postconf's place, and else our own" no_definition
 install_suite
