@@ -64,8 +64,9 @@ sub complete {
 	bad("the uid") if !number($l->{uid});
 	bad("no $_") for grep { !defined $l->{$_} } "action", "result";
 	bad("the result") if $l->{result} !~ /^(?:permitted|denied|failed)$/;
-	bad("the loginuid")
-	    if defined $l->{loginuid} && !number($l->{loginuid});
+	# What the kernel has for one that was never set is no uid.
+	bad("the loginuid") if defined $l->{loginuid} &&
+	    (!number($l->{loginuid}) || $l->{loginuid} >= 4294967295);
 	bad("the tty")
 	    if defined $l->{tty} && $l->{tty} !~ m{^/dev/(?:pts/[0-9]+|char/[0-9]+:[0-9]+)$};
 	for (qw(status duration_ms suppressed)) {
@@ -112,7 +113,8 @@ sub audit_line {
 }
 
 sub mail_line {
-	my ($text, $priority, $facility, $ident) = @_;
+	my ($text, $priority, $facility, $uid, $ident) = @_;
+	bad("sent by uid $uid") if $uid != 0;
 	bad("not one line") if $text =~ /[^\x20-\x7e]/;
 	bad("mail priority $priority") if $priority != 6 && $priority != 4;
 	bad("text") if $text !~ /^[a-z]+\.[a-z]+: .* of .* by uid [0-9]+: ./;
@@ -135,8 +137,8 @@ sub journal {
 		bad("no $_") if !defined $f{$_};
 	}
 	if ($f{SYSLOG_FACILITY} != 10) {
-		return mail_line(@f{qw(MESSAGE PRIORITY SYSLOG_FACILITY
-		    SYSLOG_IDENTIFIER)});
+		return mail_line(@f{qw(MESSAGE PRIORITY SYSLOG_FACILITY)},
+		    $uid, $f{SYSLOG_IDENTIFIER});
 	}
 	audit_line($f{MESSAGE}, $f{PRIORITY}, $uid, $f{SYSLOG_IDENTIFIER});
 	my %own = map { my $k = $_; $k =~ s/^POSTMULTI_// ?
@@ -162,7 +164,7 @@ while (<$fh>) {
 		if ($p >> 3 == 10) {
 			audit_line($text, $p & 7, $uid, $ident);
 		} else {
-			mail_line($text, $p & 7, $p >> 3, $ident);
+			mail_line($text, $p & 7, $p >> 3, $uid, $ident);
 		}
 	} elsif ($data =~ /^(?:MESSAGE|[A-Z_]+)=/) {
 		journal($data, $uid);

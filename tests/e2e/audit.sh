@@ -128,11 +128,18 @@ later() { # UID
 # --- two lines -------------------------------------------------------------------
 
 before_and_after() {
+	local ms
 	made
 	while_waiting waiting_still
 	settle
 	has event=done uid=20001 step=config.enable
 	is "the id of done" "$ID" "$DECIDED"
+	ms=$(sed -n 's/.*event=done.* duration_ms=\([0-9]*\).*/\1/p' $FILE)
+	[ "$ms" -ge 1000 ] && [ "$ms" -le $((LIMIT * 1000)) ] ||
+		fail "a step that waited a second took $ms ms"
+	if [ "$(cat /proc/self/loginuid)" = 4294967295 ]; then
+		! grep loginuid= $FILE || fail "nobody has logged in"
+	fi
 	enabled_is postfix-a-1 yes
 	counts
 	counted pairs 1
@@ -147,6 +154,7 @@ waiting_still() {
 	DECIDED=$ID
 	has_not event=done
 	enabled_is postfix-a-1 no
+	sleep 1
 }
 
 # Each kind of step, by root and by a delegate: two lines and one for mail.
@@ -589,6 +597,34 @@ flooded() {
 	counted "done denied" 8
 }
 
+# Whoever can log can write such a line, but not whose it is: the kernel tells
+# the daemon that.
+forged() {
+	local at
+	for at in /dev/log $JOURNAL; do
+		made
+		log_start $at
+		works alice "$POSTMULTI" -i a-1 -e enable
+		settle $at
+		grep 'event=decided' $FILE >/tmp/true
+		is "lines to copy" "$(wc -l </tmp/true)" 1
+		log_start $at
+		works alice perl -MSocket -e 'open F, "/tmp/true" and
+			<F> =~ /^0 (.*)$/ or die "no line"; $_ = $1; s/\\x(..)/chr hex $1/ge;
+			socket(S, AF_UNIX, SOCK_DGRAM, 0) &&
+			connect(S, sockaddr_un($ARGV[0])) && send(S, $_, 0) or
+			die "$!"' $at
+		settle $at
+		! perl tests/e2e/audit.pl $FILE >/tmp/out 2>&1 ||
+			fail "taken for a helper's: $(cat /tmp/out)"
+		grep -q ': sent by uid 20001$' /tmp/out || fail "$(cat /tmp/out)"
+		# Nothing else is wrong with it.
+		sed -i 's/^20001 /0 /' $FILE
+		counts
+		counted "decided permitted" 1
+	done
+}
+
 # Connected to one that is restarted before the second line: never again.
 restarted() {
 	made
@@ -608,7 +644,8 @@ restarted() {
 	enabled_is postfix-a-1 yes
 }
 
-# What a program could call is what it has from the C library.
+# What a program could call is what it has from the C library; and no library
+# besides these is there to log for it.
 no_syslog() {
 	local program n=0
 	for program in "$HELPERS"/postmulti-*; do
@@ -620,6 +657,13 @@ no_syslog() {
 			fail "$program has that"
 	done
 	[ $n -ge 4 ] || fail "only $n programs"
+	for program in "$HELPERS"/postmulti-* "$POSTMULTI" "$POSTMULTI-policy"; do
+		readelf -dW "$program" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' \
+			>/tmp/needed
+		grep -q '^libc\.so\.' /tmp/needed || fail "needs no libc: $program"
+		! grep -Ev '^(lib(bsd|md|cap|seccomp|c)|ld-linux.*)\.so\.[0-9]+$' \
+			/tmp/needed || fail "$program needs that"
+	done
 }
 
 # No socket is made or connected once "decided" is sent, nor by a denial.
@@ -836,10 +880,13 @@ check "a uid without an account" no_account
 check "the mail log, by the primary's facility and name" mail_log
 check "the journal: its protocol, fields and message the same" journal
 if [ -n "$(type -P readelf)" ]; then
-	check "no helper has syslog(3)" no_syslog
+	check "no helper has syslog(3), nothing is linked to libsystemd" \
+		no_syslog
 else
-	skip_case "no helper has syslog(3)" "no readelf"
+	skip_case "no helper has syslog(3), nothing is linked to libsystemd" \
+		"no readelf"
 fi
+check "a line that a caller sends is the caller's" forged
 check "no log daemon" no_daemon_at_all
 check "a dead socket" dead_socket
 check "a daemon that doesn't read" full /dev/log
