@@ -44,11 +44,13 @@ sub random_policy {
 		"prefix postfix-n", "prefix postfix-new");
 	my @what = (qw(stop stop stop start start status destroy import),
 	    qw(restart operate manage assign create), pick(@actions),
-	    "create,assign", "manage,start", "assign,create,stop");
+	    "create,assign", "manage,start", "assign,create,stop", "import",
+	    "assign,import");
 	@rules = ();
 	# Few who may do nothing: most policies let alice make and name some.
 	push @rules, {deny => 0, who => pick("alice", ":crew", "#20001"),
-	    what => pick("manage", "create,assign", "assign,create,stop"),
+	    what => pick("manage", "create,assign", "assign,create,stop",
+		("create,assign,import,deport") x 3),
 	    which => pick("any", "any", "any", "prefix postfix-n",
 		"prefix postfix-a")} if rand() < 0.95;
 	push @rules, {deny => rand() < 0.3, who => pick(sort keys %alice),
@@ -161,7 +163,8 @@ sub broken {
 
 # --- steps --------------------------------------------------------------------------
 
-my %count = (assigned => 0, created => 0, refused => 0, unpermitted => 0);
+my %count = (assigned => 0, created => 0, imported => 0, refused => 0,
+    unpermitted => 0);
 
 # By P8, or since no rule permits what was asked: both have to be seen.
 sub denied {
@@ -207,6 +210,48 @@ sub create {
 	return "create @words";
 }
 
+# Off the list, and out of sight of `list` until it is imported.
+sub deport {
+	my ($now, $gone) = @_;
+	my @dirs = grep { !$now->{$_}{primary} } sort keys %$now;
+	my $dir = pick(@dirs) // return 0;
+	my ($err, $out) = frame("config", "op=config.deregister",
+	    "sel.inode=$dir");
+	return denied($out) if $err eq "DENIED";
+	broken("deport of $dir: $out") if $err ne "OK";
+	$gone->{$dir} = $now->{$dir};
+	return "deport of $dir";
+}
+
+# With the name of its directory, since a delegate has no other way to say
+# which; its main.cf may say another.  The second step is asked for a group of
+# its own.
+sub reimport {
+	my ($now, $gone) = @_;
+	my $dir = pick(sort keys %$gone);
+	my $is = $gone->{$dir};
+	my ($name) = $dir =~ m{([^/]+)$};
+	my @words = ("name=$name");
+	push @words, "group=" . (pick(@groups) || "-") if rand() < 0.7;
+	my ($err, $out) = frame("dirs", "op=dirs.repair", @words);
+	return denied($out) if $err eq "DENIED";
+	return "" if $err ne "OK";
+	my $second = pick(@groups);
+	my @second = rand() < 0.5 || $second eq "" ? @words :
+	    ("name=$name", "group=$second");
+	($err, $out) = frame("config", "op=config.register", @second);
+	# Not with that group; as it was begun it goes on.
+	($err, $out) = frame("config", "op=config.register", @words)
+	    if $err ne "OK" && "@second" ne "@words";
+	broken("import @words: $out") if $err ne "OK";
+	$count{imported}++;
+	delete $gone->{$dir};
+	my $to = on_disk()->{$dir};
+	check_groups("import @words", "import", $_, $to)
+	    for $is, {name => $name, group => "", primary => 0};
+	return "import @words, @second";
+}
+
 sub check_list {
 	my ($now, $allowed, $step) = @_;
 	my %got;
@@ -237,9 +282,13 @@ for my $round (1 .. $rounds) {
 	reset_host();
 	my $now = on_disk();
 	my %allowed = map { $_ => may($now->{$_}) } keys %$now;
+	my %gone;
 	check_list($now, \%allowed, "nothing");
-	for (1 .. 12) {
-		my $step = rand() < 0.3 ? create($now, \%allowed) :
+	for (1 .. 14) {
+		my $which = rand();
+		my $step = $which < 0.2 ? create($now, \%allowed) :
+		    $which < 0.4 ? deport($now, \%gone) :
+		    $which < 0.8 && %gone ? reimport($now, \%gone) :
 		    assign($now) or next;
 		$now = on_disk();
 		check_list($now, \%allowed, $step);

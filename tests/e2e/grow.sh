@@ -1,7 +1,7 @@
 #!/bin/bash
-# No action changes what its caller may do: random policies, random creates
-# and assigns by alice, and after each one what `postmulti-policy list` says
-# that she may do.  usage: grow.sh [ROUNDS [SEED]]
+# No action changes what its caller may do: random policies, random creates,
+# assigns, deports and imports by alice, and after each one what
+# `postmulti-policy list` says that she may do.  usage: grow.sh [ROUNDS [SEED]]
 
 # shellcheck source=tests/host/lib.sh
 . "$(dirname "$0")/../host/lib.sh"
