@@ -555,14 +555,20 @@ every_byte() { # HELPER FIELD ALLOWED KEY=VALUE...
 }
 
 all_bytes() {
+	local step field
 	instances
 	policy <<-'EOF'
 		permit alice status instance postfix-one
 	EOF
-	untouched every_byte dirs name ._- op=dirs.make
-	untouched every_byte dirs group ._- op=dirs.make name=postfix-zz
-	untouched every_byte config name ._- op=config.assign \
-		sel.name=postfix-one
+	for step in dirs.make dirs.repair config.install config.register; do
+		untouched every_byte ${step%.*} name ._- op=$step
+		untouched every_byte ${step%.*} group ._- op=$step \
+			name=postfix-zz
+	done
+	for field in name group; do
+		untouched every_byte config $field ._- op=config.assign \
+			sel.name=postfix-one
+	done
 	# Root may have given an existing one any of postconf(5)'s characters.
 	untouched every_byte config sel.name '!@%-_=+:.' op=config.enable
 	untouched every_byte config before.name '!@%-_=+:.' op=config.register \
