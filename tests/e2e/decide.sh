@@ -503,7 +503,7 @@ escape_deny() {
 		name=postfix-deux
 	refused alice "$POSTMULTI" -i deux -G - -e assign
 	err_has 'locked|stop'
-	err_has 'explain alice assign postfix-deux$'
+	err_has 'explain -G - alice assign postfix-deux$'
 }
 
 # Off the list and on again is no way round either.
