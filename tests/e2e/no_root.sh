@@ -34,6 +34,7 @@ canaries() {
 	done
 	# shellcheck disable=SC2016
 	echo '[ "$(/usr/bin/id -u)" != 0 ] || : >'"$MARKS/sourced" >$EVIL/sourced
+	echo "mark |$EVIL/bin/id" >$EVIL/aliases
 	cp -r /etc/postfix/. $EVIL/etc
 	cat >>$EVIL/etc/main.cf <<-EOF
 		daemon_directory = $EVIL/bin
@@ -140,7 +141,7 @@ box() {
 	age
 	"$POSTMULTI" -i postfix-box -x postconf -e master_service_disable= \
 		inet_interfaces=loopback-only inet_protocols=ipv4 alias_maps= \
-		alias_database= "$@"
+		alias_database= authorized_submit_users=static:anyone "$@"
 	"$POSTMULTI" -i postfix-box -x postconf -MX smtp/inet
 	"$POSTMULTI" -i postfix-box -e enable
 	age
@@ -429,6 +430,7 @@ parameter_names() {
 
 hers() { # PARAMETER: what it is set to
 	case $1 in
+	alias_maps) echo "texthash:$EVIL/aliases" ;;
 	*_maps | *_map | *_database) echo "texthash:$EVIL/sourced" ;;
 	*_owner | *_group | *_user | *_privs) echo alice ;;
 	*_directory | *_dir | *_root | *_chroot | *_CApath) echo $EVIL/etc ;;
@@ -485,7 +487,7 @@ parameters_of_root() {
 # The rest with daemons: all at once, or in halves where Postfix doesn't start
 # with one of them.  Whoever permits a log file there by the one parameter and
 # names it by the other has it written by root: one of them is left out.
-ran=0 stopped=
+ran=0 SOUND=() stopped=
 
 together() { # PARAMETER...
 	with_parameters "$@"
@@ -500,25 +502,78 @@ together() { # PARAMETER...
 		together "${@:$#/2+1}"
 		return
 	fi
-	ran=$((ran + $#))
+	ran=$((ran + $#)) SOUND+=("$@")
 	for word in check flush reload status flush; do
 		run alice "$POSTMULTI" -i postfix-box -p $word
 	done
 	run alice "$POSTMULTI" -i postfix-box -p abort
-	wait_for 10 eval '! kill -0 "$(master)" 2>/dev/null' || fail "it runs on"
+	ended
+}
+
+ended() {
+	wait_for 10 flock -n $QUEUE/pid/master.pid true || fail "it runs on"
+}
+
+# Those that Postfix starts with, all at once through everything else that a
+# delegate can ask for, a message among it.
+a_life() { # PARAMETER...
+	local word words
+	with_parameters "$@"
+	for word in start stop start quick-stop start drain; do
+		works alice "$POSTMULTI" -i postfix-box -p $word
+		[ $word != start ] || message
+		[ $word = start ] || ended
+		no_mark
+	done
+	find $QUEUE/[a-oq-z]* -type f -delete # all but pid
+	for words in "-i postfix-box -e disable" "-i postfix-box -G x -e assign" \
+		"-i postfix-box -e deport" "-I postfix-box -e import" \
+		"-i postfix-box -e destroy" "-I postfix-box -e create"; do
+		# shellcheck disable=SC2086
+		works alice "$POSTMULTI" $words
+		no_mark
+	done
+}
+
+# To somebody here and somebody elsewhere, so that maps are looked into.  With
+# all parameters at once it isn't taken, or gets nowhere.
+message() {
+	run alice sh -c "echo | /usr/sbin/sendmail -C $CONFIG -f alice \
+		mark@localhost mark@nowhere.invalid"
+	[ "$STATUS" = 0 ] || return
+	wait_for "${PATIENCE:-1}" nothing_moves && delivered=$((delivered + 1))
+}
+
+nothing_moves() { # all mail is gone or deferred
+	[ -z "$(find $QUEUE/{maildrop,incoming,active} -type f)" ]
 }
 
 parameters_together() {
-	local names
+	local names delivered=0 maps but
 	mapfile -t names < <(grep -vx maillog_file_prefixes $ACCEPTED)
 	[ ${#names[@]} -gt 100 ] || fail "only ${#names[@]} names"
 	together "${names[@]}"
 	[ $ran -gt $((${#names[@]} * 3 / 4)) ] || fail "ran with $ran: $stopped"
+	but='^(multi_instance_|alternate_config_)directories *='
+	grep -Ev "$but" /etc/postfix/main.cf | sort >/tmp/primary
+	cp -p /etc/postfix/main.cf /tmp/listed
+	a_life "${SOUND[@]}"
+	# With that one she may use no sender.
+	mapfile -t maps < <(printf '%s\n' "${SOUND[@]}" |
+		grep '_maps$' | grep -v local_login_sender)
+	delivered=0
+	PATIENCE=20 a_life "${maps[@]}"
+	[ $delivered -gt 0 ] || fail "no message got anywhere"
+	grep -q "postfix-box/local.*$EVIL/bin/id" "$LOG" || fail "no map was used"
+	grep -Ev "$but" /etc/postfix/main.cf | sort >/tmp/primary.now
+	same "the primary's main.cf" /tmp/primary /tmp/primary.now
+	cp -p /tmp/listed /etc/postfix/main.cf
 	find $EVIL -newer /tmp/box.cf -user root | grep . &&
 		fail "root has written there"
 	cp -p /tmp/box.cf $CONFIG/main.cf
 	age
-	echo "$ran parameters with daemons; Postfix doesn't start with${stopped:- none}" >/tmp/note
+	echo "$ran parameters with daemons, $delivered messages;" \
+		"Postfix doesn't start with${stopped:- none}" >/tmp/note
 }
 
 # Whatever the umask, nothing that is made can be written by others, not for a
