@@ -13,6 +13,7 @@ COMMANDS=(start status flush reload check stop)
 ALL=create,import,destroy,deport,enable,disable,assign,start,stop,reload
 ALL+=,flush,check,status,abort,drain,quick-stop
 EVIL=/home/alice/evil MARKS=/tmp/marks
+PROTOTYPE=$(/usr/sbin/postconf -h meta_directory)/master.cf.proto
 
 # --- canaries --------------------------------------------------------------------
 
@@ -505,6 +506,7 @@ together() { # PARAMETER...
 	ran=$((ran + $#)) SOUND+=("$@")
 	for word in check flush reload status flush; do
 		run alice "$POSTMULTI" -i postfix-box -p $word
+		entries_same
 	done
 	run alice "$POSTMULTI" -i postfix-box -p abort
 	ended
@@ -524,6 +526,7 @@ a_life() { # PARAMETER...
 		[ $word != start ] || message
 		[ $word = start ] || ended
 		no_mark
+		entries_same
 	done
 	find $QUEUE/[a-oq-z]* -type f -delete # all but pid
 	for words in "-i postfix-box -e disable" "-i postfix-box -G x -e assign" \
@@ -532,7 +535,16 @@ a_life() { # PARAMETER...
 		# shellcheck disable=SC2086
 		works alice "$POSTMULTI" $words
 		no_mark
+		[[ $words = *@(destroy|create) ]] || entries_same
 	done
+	cmp $CONFIG/master.cf "$PROTOTYPE" || fail "not the prototype"
+	cp -p /tmp/entries $CONFIG/master.cf
+}
+
+# What is in master.cf is run as root: none of her actions writes it, but
+# create, which copies the prototype.
+entries_same() {
+	cmp $CONFIG/master.cf /tmp/entries || fail "another master.cf"
 }
 
 # To somebody here and somebody elsewhere, so that maps are looked into.  With
@@ -552,6 +564,7 @@ parameters_together() {
 	local names delivered=0 maps but
 	mapfile -t names < <(grep -vx maillog_file_prefixes $ACCEPTED)
 	[ ${#names[@]} -gt 100 ] || fail "only ${#names[@]} names"
+	cp -p $CONFIG/master.cf /tmp/entries
 	together "${names[@]}"
 	[ $ran -gt $((${#names[@]} * 3 / 4)) ] || fail "ran with $ran: $stopped"
 	but='^(multi_instance_|alternate_config_)directories *='
@@ -574,6 +587,36 @@ parameters_together() {
 	age
 	echo "$ran parameters with daemons, $delivered messages;" \
 		"Postfix doesn't start with${stopped:- none}" >/tmp/note
+}
+
+# An entry for root to run in what new instances' master.cf is copied from:
+# while the file is carol's, no delegate's create copies it.
+prototype_entry() {
+	local step
+	cp -p "$PROTOTYPE" /tmp/prototype
+	trap 'cp -p /tmp/prototype "$PROTOTYPE"' EXIT
+	echo "evil unix n n n 1 1 ../../../..$EVIL/bin/id" >>"$PROTOTYPE"
+	works root "$POSTMULTI" -I postfix-new -e create
+	works root "$POSTMULTI" -i postfix-new -e enable
+	works root "$POSTMULTI" -i postfix-new -p start
+	wait_for 20 [ -e $MARKS/id ] || fail "control: such an entry isn't run"
+	for step in "-p stop" "-e disable" "-e destroy"; do
+		# shellcheck disable=SC2086
+		works root "$POSTMULTI" -i postfix-new $step
+	done
+	rm $MARKS/id
+	chown carol "$PROTOTYPE"
+	refused alice "$POSTMULTI" -I postfix-new -e create
+	err_has "$PROTOTYPE"
+	for step in "dirs op=dirs.make" "config op=config.install" \
+		"config op=config.register"; do
+		# shellcheck disable=SC2086
+		no_answer $step name=postfix-new
+	done
+	[ ! -e /etc/postfix-new ] || fail "it was made"
+	run alice "$POSTMULTI" -i postfix-new -p start
+	[ "$STATUS" != 0 ] || fail "it was started"
+	no_mark
 }
 
 # Whatever the umask, nothing that is made can be written by others, not for a
@@ -793,6 +836,8 @@ figure
 check "parameters: those that are root's word, with daemons" \
 	harmless parameters_together
 figure
+check "master.cf: an entry in a prototype that is another user's" \
+	prototype_entry
 box
 check "modes: the caller's umask is of no use" eval 'modes; no_mark'
 box
