@@ -7,7 +7,7 @@
 . "$(dirname "$0")/../host/lib.sh"
 in_host "$0" "$@"
 
-ROUNDS=20
+ROUNDS=20 FEW=3
 P=postfix-alice-
 WHO=root
 
@@ -20,7 +20,8 @@ begin() {
 	rm -f /tmp/out.* /tmp/times.*
 }
 
-# What it says is in /tmp/out.NAME, when it ran in /tmp/times.NAME.
+# What it says is in /tmp/out.NAME; when it ran, and its exit status, in
+# /tmp/times.NAME.
 start() { # NAME ARGUMENT...
 	local name=$1
 	shift
@@ -30,7 +31,7 @@ start() { # NAME ARGUMENT...
 		as $WHO "$POSTMULTI" --lock-timeout=60 "$@" \
 			>"/tmp/out.$name" 2>&1 </dev/null
 		status=$?
-		echo "$name $began $EPOCHREALTIME" >"/tmp/times.$name"
+		echo "$name $began $EPOCHREALTIME $status" >"/tmp/times.$name"
 		exit $status
 	} &
 	pids+=($!)
@@ -54,6 +55,30 @@ settle() {
 				fail "${names[i]}: $(cat "/tmp/out.${names[i]}")"
 			lost+=("${names[i]}")
 		fi
+	done
+}
+
+# What those are told who are too late to create or destroy ${P}one.  Nothing
+# of it has the text of an error number, or says that it runs.
+REASONS="No instance named ${P}one|\
+new (config_directory|multi_instance_name)=[^ ]*${P}one is already in use by |\
+no create or import of it is under way \(is it registered already\?\)|\
+a (create|destroy) was begun by uid [0-9]+: the same command by the same user|\
+(changed by somebody else|removed|replaced) meanwhile, run the command again|\
+${P}one: no destroy was begun|\
+${P}one: is still on the list of instances|\
+${P}one: is not the directory whose destroy was begun|\
+${P}one: its queue is not cleared, run the destroy again|\
+/etc/${P}one: \"${P}one\" not found"
+
+told() { # NAME...: each is told one of the reasons, and nothing else
+	local name
+	for name; do
+		[ "$(grep -Ec "^postmulti: fatal: .*($REASONS)" \
+			"/tmp/out.$name")" = 1 ] &&
+			[ "$(grep -vc 'warning: .*finishing what was' \
+				"/tmp/out.$name")" = 1 ] ||
+			fail "$name doesn't say why: $(cat "/tmp/out.$name")"
 	done
 }
 
@@ -91,7 +116,7 @@ exactly() { # NAME...
 	local name place
 	read_list
 	is "the list" "$(sort <<<"$LIST")" \
-		"$(printf '/etc/%s\n' "$@" | sort)"
+		"$(for name; do echo "/etc/$name"; done | sort)"
 	for place in /etc /var/spool /var/lib; do
 		is "what is in $place" "$(find $place -maxdepth 1 \
 			-name 'postfix-*' -printf '%f\n' | sort)" \
@@ -120,12 +145,30 @@ tree() { # NAME
 		"/etc/$1/master.cf" 2>&1)" ""
 }
 
+# And so is the whole main.cf, where nothing but a create changed it.
+alike() { # NAME...
+	local name
+	for name; do
+		sed "s/$name/NAME/g" "/etc/$name/main.cf" >/tmp/main.cf
+		[ -s /tmp/model.cf ] || cp /tmp/main.cf /tmp/model.cf
+		same "main.cf of $name" /tmp/model.cf /tmp/main.cf
+	done
+}
+
 model() {
 	fresh
-	rm -f /tmp/model
+	rm -f /tmp/model /tmp/model.cf
 	made postfix-alice-model
 	tree postfix-alice-model
+	alike postfix-alice-model
+	[ "$(grep -c NAME /tmp/model.cf)" -ge 3 ] ||
+		fail "no model: $(cat /tmp/model.cf)"
 	[ "$(wc -l </tmp/model)" -gt 15 ] || fail "no model: $(cat /tmp/model)"
+}
+
+few() { # FUNCTION ARGUMENT...
+	local ROUNDS=$FEW
+	rounds "$@"
 }
 
 rounds() { # FUNCTION ARGUMENT...
@@ -146,6 +189,7 @@ creates() {
 	done
 	all_won
 	exactly "${names[@]}"
+	alike "${names[@]}"
 }
 
 # Each of the ten sets the primary's group: the last one's stands.
@@ -221,6 +265,7 @@ fifty() {
 	done
 	all_won
 	exactly "${names[@]}"
+	alike "${names[@]}"
 	serial >/tmp/pairs || exit 1
 }
 
@@ -258,35 +303,60 @@ same_name() {
 	settle
 	is "winners" "${#won[@]}" 1
 	is "losers" "${#lost[@]}" 19
-	for n in "${lost[@]}"; do
-		grep -Eq "fatal: .*(${P}one is already in use by|${P}one: .*\
-registered already|changed by somebody else meanwhile)" "/tmp/out.$n" ||
-			fail "$n doesn't say why: $(cat "/tmp/out.$n")"
-	done
+	told "${lost[@]}"
 	exactly ${P}one
 }
 
-create_against_destroy() {
-	local n
-	made ${P}one
-	for n in {1..4}; do
-		start "create-$n" -I ${P}one -e create
-		start "destroy-$n" -i ${P}one -e destroy
+# 25 times, and until both a create and a destroy were done.
+by_turns() { # NAME ARGUMENT...
+	local n name=$1
+	for n in {1..500}; do
+		start "$name-$n" "${@:2}"
+		! wait "${pids[-1]}" || touch "/tmp/done.${name%%-*}"
+		[ "$n" -lt 25 ] || [ ! -e /tmp/done.create ] ||
+			[ ! -e /tmp/done.destroy ] || return 0
 	done
-	settle
-	[ ${#won[@]} -gt 0 ] || fail "nobody won: $(cat /tmp/out.*)"
-	# A step in between was another's: the same command again finishes it.
+}
+
+those() { # KIND STATUS: names of commands
+	cat /tmp/times.* | sed -n "s/^\($1-[^ ]*\) .* $2\$/\1/p"
+}
+
+# Whoever makes the last step of a create or destroy, and nobody else, has
+# done it, whoever made the steps before: so the two alternate, and the last
+# one that was done is what is seen.
+create_against_destroy() {
+	local n lanes=() created destroyed list=() losers
+	rm -f /tmp/done.*
+	for n in 1 2; do
+		by_turns create-$n -I ${P}one -e create &
+		lanes+=($!)
+		by_turns destroy-$n -i ${P}one -e destroy &
+		lanes+=($!)
+	done
+	wait "${lanes[@]}"
+	mapfile -t losers < <(those '[a-z]*' 1)
+	told "${losers[@]}"
+	created=$(those create 0 | wc -l)
+	destroyed=$(those destroy 0 | wc -l)
+	is "how many won or lost" $((created + destroyed + ${#losers[@]})) \
+		"$(find /tmp -maxdepth 1 -name 'times.*' | wc -l)"
+	[ "$created" -gt 0 ] && [ "$destroyed" -gt 0 ] ||
+		fail "one-sided: $created creates, $destroyed destroys"
+	# The last ones may have disturbed each other: one more finishes it.
 	if [ -n "$(find /var/lib/postmulti/records -type f)" ]; then
-		as $WHO "$POSTMULTI" -i ${P}one -e destroy >/dev/null 2>&1 ||
+		if as $WHO "$POSTMULTI" -i ${P}one -e destroy; then
+			destroyed=$((destroyed + 1))
+		else
 			works $WHO "$POSTMULTI" -I ${P}one -e create
+			created=$((created + 1))
+		fi
 	fi
-	read_list
-	if [ -n "$LIST" ]; then
-		exactly ${P}one
-	else
-		is "what is left" "$(echo /etc/postfix-* /var/*/postfix-*)" \
-			"/etc/postfix-* /var/*/postfix-*"
-	fi
+	[ ! -e /etc/${P}one ] || list=("${P}one")
+	is "$created creates and $destroyed destroys leave" \
+		$((created - destroyed)) ${#list[@]}
+	exactly "${list[@]}"
+	echo "$created $destroyed" >>/tmp/turns
 }
 
 # --- and postconf -e --------------------------------------------------------------
@@ -516,7 +586,7 @@ EOF
 "$POSTMULTI" -e init || exit 1
 cp -a /etc/postfix/main.cf /tmp/primary.cf
 for WHO in root alice; do
-	rm -f /tmp/pairs /tmp/edits
+	rm -f /tmp/pairs /tmp/edits /tmp/turns
 	check "$WHO: an instance made alone is the model" model
 	check "$WHO: 20 creates at once, $ROUNDS rounds" rounds creates
 	check "$WHO: 9 creates and 10 assigns on the primary, $ROUNDS rounds" \
@@ -528,8 +598,10 @@ for WHO in root alice; do
 	check "$WHO: 10 times 5 creates, the list is in their order" lanes
 	echo "#: $WHO: $(cat /tmp/pairs) pairs of creates had an order, and kept it"
 	check "$WHO: the same name 20 times, one wins" rounds same_name
-	check "$WHO: create against destroy, $ROUNDS rounds" \
-		rounds create_against_destroy
+	check "$WHO: two create and two destroy it, 25 times each, $FEW rounds" \
+		few create_against_destroy
+	awk -v who=$WHO '{ made += $1; gone += $2 } END { print "#: " who ": " \
+		made " creates and " gone " destroys in turn" }' /tmp/turns
 	check "$WHO: all of it, and postconf -e meanwhile" mixed
 	echo "#: $WHO: $(cat /tmp/edits) postconf -e meanwhile, none was lost"
 	check "$WHO: whoever waits in vain is told for whom" who_holds
