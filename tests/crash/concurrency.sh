@@ -373,9 +373,7 @@ editor() { # LETTER
 }
 
 mixed() {
-	local n edits=0 letter editors=()
-	fresh
-	begin
+	local n edits=0 letter editors=() pair=()
 	rm -f /tmp/stop /tmp/edits.*
 	made ${P}{1..10} ${P}x{1..5}
 	for letter in a b; do
@@ -389,18 +387,31 @@ mixed() {
 		start "same-$n" -i ${P}x$n -I ${P}same -e assign
 		start "group-$n" -i - -G "group$n" -e assign
 		start "primary-$n" -i - -e enable
+		start "one-$n" -I ${P}one -e create
 	done
+	start pair -I ${P}pair -e create
+	start destroy-pair -i ${P}pair -e destroy
 	settle
 	touch /tmp/stop
 	for n in "${editors[@]}"; do
 		wait "$n" || fail "postconf -e failed"
 	done
-	is "winners" "${#won[@]}" 26
-	is "losers" "${#lost[@]}" 4
 	for n in "${lost[@]}"; do
-		[[ $n = same-* ]] || fail "$n lost: $(cat "/tmp/out.$n")"
+		case $n in
+		same-*) ;;
+		one-*) told "$n" ;;
+		destroy-pair) # was too early
+			pair=("${P}pair")
+			grep -q "No instance named ${P}pair" "/tmp/out.$n" ||
+				fail "$n: $(cat "/tmp/out.$n")"
+			;;
+		*) fail "$n lost: $(cat "/tmp/out.$n")" ;;
+		esac
 	done
-	exactly ${P}{6..10} ${P}x{1..5} ${P}new{1..5}
+	is "losers" "${#lost[@]}" $((4 + 4 + ${#pair[@]}))
+	is "of one name" "$(printf '%s\n' "${won[@]}" | grep -c '^one-')" 1
+	is "with a name" "$(printf '%s\n' "${won[@]}" | grep -c '^same-')" 1
+	exactly ${P}{6..10} ${P}x{1..5} ${P}new{1..5} ${P}one "${pair[@]}"
 	for letter in a b; do
 		n=$(cat /tmp/edits.$letter)
 		[ "$n" -gt 0 ] || fail "no edits"
@@ -414,7 +425,7 @@ mixed() {
 		/etc/$P*/main.cf | wc -l)" 5
 	[[ $(postconf -h multi_instance_group) =~ ^group[1-5]$ ]] ||
 		fail "no group"
-	echo $edits >/tmp/edits
+	echo $edits >>/tmp/edits
 }
 
 # --- bounded waits, and who holds the lock -------------------------------------------
@@ -528,19 +539,37 @@ another_goes_on() {
 	works $WHO "$POSTMULTI" -i ${P}one -e destroy
 }
 
- so when it gives up.
-waiter() { # USER NAME COMMAND...
-	LIMIT=200 as "$1" "${@:3}" >"/tmp/out.$2" 2>&1 </dev/null
-	echo "$2" >>/tmp/given.up
+now() { # in hundredths of a second, whatever is done to the clock
+	local up
+	read -r up _ </proc/uptime
+	echo "${up/./}"
 }
 
-# In which order they give up tells how long they wait, however slow all is:
-# without a word 10 s, and whoever asks for more than 60 s no longer than that.
-waits() { # ten is the default; the two without end are clamped
-	local name pids=() enable=(-i "${P}one" -e enable)
+# One who waits in vain; says so when it gives up, and how long it took.
+waiter() { # USER NAME COMMAND...
+	local began
+	began=$(now)
+	LIMIT=200 as "$1" "${@:3}" >"/tmp/out.$2" 2>&1 </dev/null
+	echo "$2 $(($(now) - began))" >>/tmp/given.up
+}
+
+took() { # SECONDS NAME...: so long at least
+	local name least=$(($1 * 100 - 10))
+	for name in "${@:2}"; do
+		[ "$(sed -n "s/^$name //p" /tmp/given.up)" -ge $least ] ||
+			fail "not $1 s: $(cat /tmp/given.up)"
+	done
+}
+
+# Without a word 10 s, and whoever asks for more than 60 s no longer than that:
+# no less by the clock, and no more since others who began seconds later, and
+# ask for little more or for 60 s, give up after them, however slow all is.
+waits() {
+	local name logged pids=() enable=(-i "${P}one" -e enable)
 	fresh
 	made ${P}one
 	hold /var/lib/postmulti/lock 190
+	logged=$(wc -l <"$LOG")
 	: >/tmp/given.up
 	waiter root 4 "$POSTMULTI" --lock-timeout=4 "${enable[@]}" &
 	pids+=($!)
@@ -551,26 +580,33 @@ waits() { # ten is the default; the two without end are clamped
 	waiter alice frame "$TOOLS/frame" "$HELPERS/postmulti-config" \
 		op=config.enable sel.name=${P}one &
 	pids+=($!)
-	waiter alice 25 "$POSTMULTI" --lock-timeout=25 "${enable[@]}" &
-	pids+=($!)
-	waiter alice 50 "$POSTMULTI" --lock-timeout=50 "${enable[@]}" &
-	pids+=($!)
 	waiter alice day "$POSTMULTI" --lock-timeout=86400 "${enable[@]}" &
+	pids+=($!)
+	waiter root thousand "$POSTMULTI" --lock-timeout=1000 "${enable[@]}" &
 	pids+=($!)
 	waiter alice clamped "$TOOLS/frame" "$HELPERS/postmulti-config" \
 		op=config.enable sel.name=${P}one lock_timeout=4000000 &
 	pids+=($!)
+	wait_for 30 decided "$logged" config.enable 7 || fail "not all wait"
+	sleep 4
+	waiter alice 12 "$POSTMULTI" --lock-timeout=12 "${enable[@]}" &
+	pids+=($!)
+	sleep 4
+	waiter alice late "$POSTMULTI" --lock-timeout=60 "${enable[@]}" &
+	pids+=($!)
 	wait "${pids[@]}"
 	kill -0 "$holder" || fail "the lock was free: $(cat /tmp/given.up)"
 	let_go
-	for name in 4 root alice frame 25 50 day clamped; do
+	for name in 4 root alice frame 12 day thousand clamped late; do
 		grep -q 'locked by another program' "/tmp/out.$name" ||
 			fail "$name: $(cat "/tmp/out.$name")"
 	done
+	took 10 root alice frame
+	took 60 day thousand clamped late
 	# Those that wait for as long may give up in any order.
-	is "the order" "$(sed 's/root\|alice\|frame/10/
-		s/day\|clamped/60/' /tmp/given.up | paste -sd ' ')" \
-		"4 10 10 10 25 50 60 60"
+	is "the order" "$(sed 's/ .*//; s/root\|alice\|frame/10/
+		s/day\|thousand\|clamped/60/' /tmp/given.up | paste -sd ' ')" \
+		"4 10 10 10 12 60 60 60 late"
 	works root "$POSTMULTI" -l
 	out_has "^${P}one .* n "
 }
@@ -602,8 +638,8 @@ for WHO in root alice; do
 		few create_against_destroy
 	awk -v who=$WHO '{ made += $1; gone += $2 } END { print "#: " who ": " \
 		made " creates and " gone " destroys in turn" }' /tmp/turns
-	check "$WHO: all of it, and postconf -e meanwhile" mixed
-	echo "#: $WHO: $(cat /tmp/edits) postconf -e meanwhile, none was lost"
+	check "$WHO: all of it, and postconf -e meanwhile, $FEW rounds" few mixed
+	echo "#: $WHO: $(($(paste -sd + /tmp/edits))) postconf -e meanwhile, none was lost"
 	check "$WHO: whoever waits in vain is told for whom" who_holds
 	check "$WHO: a destroy's lock is not taken for a master's" \
 		another_destroys
