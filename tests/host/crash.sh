@@ -112,8 +112,8 @@ crash_walks() { # kill|fail TITLE USER [ACTION...]
 		check "$2: $action as $user" crash_walk "$1" "$action" "$user"
 		[ -z "${VERBOSE:-}" ] || sed "s/^/# $action as $user: /" /tmp/walk.sum
 		read -r -a n < <(tr -dc '0-9 \n' </tmp/walk.sum)
-		calls=$((calls + ${n[0]:-0})) points=$((points + ${n[1]:-0}))
-		trees=$((trees + ${n[2]:-0}))
+		calls=$((calls + 10#${n[0]:-0})) points=$((points + 10#${n[1]:-0}))
+		trees=$((trees + 10#${n[2]:-0}))
 	done
 	[ $# != 3 ] || check "$2: no less than there was to walk" \
 		eval "[ $points -ge 1000 ] && [ $trees -ge $((4 * commands)) ]"
