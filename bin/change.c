@@ -133,6 +133,8 @@ run_steps(const struct change *c, const enum op *op)
 		e = request_run(&f, NULL, &r, &why);
 		if (e != ERR_OK)
 			failed(c, e, &why);
+		if (*op == OP_CLEAR || *op == OP_FINISH)
+			removal_rest(*op, &c->after, &f.sel);
 		if (request_interrupted() && op[1] != OP_NONE)
 			msg_fatal("interrupted: %s is done, %s and what "
 				  "follows is not; the same command again "

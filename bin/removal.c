@@ -1,4 +1,5 @@
 #include <sys/stat.h>
+#include <dirent.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -7,6 +8,7 @@
 #include "msg.h"
 #include "policy.h"
 #include "removal.h"
+#include "request.h"
 #include "tell.h"
 
 struct removal {
@@ -90,6 +92,67 @@ removal_show(const struct instance *in, const struct selector *sel)
 			  "(%s): deliver them (enable, start, flush) or "
 			  "delete them with \"postsuper -c %s -d ALL\" first",
 		    r.mail, in->dir);
+}
+
+/* Unless its note was shown. */
+static void
+note_left(const char *path)
+{
+	char note[PATH_SIZE * 5];
+
+	(void)snprintf(note, sizeof(note), "%s: not Postfix's, left alone",
+	    path);
+	if (strstr(request_notes(), note) == NULL)
+		msg_warn("%s", note);
+}
+
+static void
+take_rest(void *ctx, char *const words[TELL_WORDS], size_t n)
+{
+	char *path = words[n - 1];
+	size_t len = strlen(path);
+
+	(void)ctx;
+	if (strcmp(words[0], "stay") != 0)
+		return;
+	/* A directory with all that is in it. */
+	if (len > 1 && path[len - 1] == '/')
+		path[len - 1] = '\0';
+	note_left(path);
+}
+
+static bool
+list_dir(const char *path)
+{
+	char entry[PATH_SIZE * 5];
+	struct dirent *d;
+	DIR *dir = opendir(path);
+
+	if (dir == NULL)
+		return false;
+	while ((d = readdir(dir)) != NULL)
+		if (strcmp(d->d_name, ".") != 0 &&
+		    strcmp(d->d_name, "..") != 0) {
+			(void)snprintf(entry, sizeof(entry), "%s/%s", path,
+			    d->d_name);
+			note_left(entry);
+		}
+	(void)closedir(dir);
+	return true;
+}
+
+void
+removal_rest(enum op op, const struct instance *in, const struct selector *sel)
+{
+	const char *more = strstr(request_notes(), "\n(and ");
+	struct why why;
+
+	if (more == NULL ||
+	    (op == OP_CLEAR &&
+		tell_each(OP_INSPECT, sel, take_rest, NULL, &why) == ERR_OK) ||
+	    (op == OP_FINISH && list_dir(in->dir)))
+		return;
+	msg_warn("%.*s", (int)strcspn(more + 1, "\n"), more + 1);
 }
 
 /* An instance's on the list, but for the one that was destroyed. */

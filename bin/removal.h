@@ -11,6 +11,12 @@
 void removal_show(const struct instance *, const struct selector *);
 
 /*
+ * After dirs.clear or dirs.finish: names what stays, where the step's notes had
+ * no room for all of it.
+ */
+void removal_rest(enum op, const struct instance *, const struct selector *);
+
+/*
  * After a damaged instance was destroyed: names what may have been its queue
  * and data directories where they couldn't be known, and those that it had
  * together with another.

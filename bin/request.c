@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <bsd/string.h>
+
 #include "msg.h"
 #include "request.h"
 #include "spawn.h"
@@ -158,14 +160,25 @@ arguments(const char *name, char *const *args)
 	return argv;
 }
 
-/* Notes become warnings, one a line. */
+static char last_notes[sizeof(((struct reply *)NULL)->notes)];
+
+const char *
+request_notes(void)
+{
+	return last_notes;
+}
+
+/* Notes become warnings, one a line; of what had no room the number is told
+ * last. */
 static void
-show_notes(char *notes)
+show_notes(enum op op, char *notes)
 {
 	char *line, *rest = notes;
 
+	(void)strlcpy(last_notes, notes, sizeof(last_notes));
 	while ((line = strsep(&rest, "\n")) != NULL)
-		if (*line != '\0')
+		if (*line != '\0' &&
+		    !(line[0] == '(' && (op == OP_CLEAR || op == OP_FINISH)))
 			msg_warn("%s", line);
 }
 
@@ -185,7 +198,7 @@ judge_reply(const struct frame *f, const struct op_info *op, struct reply *r,
 			       "done",
 	    r->rule[0] != '\0' ? ", by " : "", r->rule);
 	if ((op->fields & FIELD_READS) == 0)
-		show_notes(r->notes);
+		show_notes(f->op, r->notes);
 	if (r->err != ERR_OK)
 		return why_set(why, (enum err)r->err, "%s",
 		    r->error[0] != '\0' ? r->error :

@@ -17,6 +17,12 @@
 enum err request_run(const struct frame *, char *const args[], struct reply *,
     struct why *);
 
+/*
+ * The notes of the last reply, as lines.  They were shown as warnings, but for
+ * a last line "(and N more)" of dirs.clear and dirs.finish: see removal_rest().
+ */
+const char *request_notes(void);
+
 /* Whether the user interrupted us (^C, TERM, HUP) since we started: the step
  * under way is finished, no further one should be started. */
 int request_interrupted(void);
