@@ -274,12 +274,12 @@ dirs_finish(struct actor *a, struct why *why)
 	if (p->anchor != -1 && a->v.config.ino != 0) {
 		left.dir =
 		    path_open_at(p->anchor, p->rest, O_RDONLY | O_DIRECTORY, 0);
-		e = remove_dir(&left, p->anchor, p->rest, why);
+		e = left.dir == -1 && errno != ENOENT && !ours_stays(errno) ?
+		    why_errno(why, "open %s", left.label) :
+		    remove_dir(&left, p->anchor, p->rest, why);
 	} else if (p->anchor != -1 &&
 	    fstatat(p->anchor, p->rest, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		page_add(&a->notes, "%s: left alone", a->v.config.path);
-	if (left.dir != -1)
-		(void)close(left.dir);
 	if (e != ERR_OK || (e = settle(p, why)) != ERR_OK)
 		return e;
 	return record_remove(a->records, a->v.record.config.path, why);
