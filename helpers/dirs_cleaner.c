@@ -35,8 +35,7 @@ become_cleaner(struct actor *a, pid_t helper, int in, int out, int queue,
 	if (data->anchor != -1 &&
 	    (fds[3] = path_open_at(data->anchor, data->rest,
 		 O_RDONLY | O_DIRECTORY, 0)) == -1 &&
-	    errno != ENOENT && !ours_stays(errno) && errno != ELOOP &&
-	    errno != EXDEV)
+	    errno != ENOENT && !ours_stays(errno) && errno != EXDEV)
 		_exit(126);
 	for (i = 0; i < 4; i++)
 		if (fds[i] != -1 &&

@@ -274,6 +274,7 @@ dirs_finish(struct actor *a, struct why *why)
 	if (p->anchor != -1 && a->v.config.ino != 0) {
 		left.dir =
 		    path_open_at(p->anchor, p->rest, O_RDONLY | O_DIRECTORY, 0);
+		/* A link of root's is no directory to remove, and stays. */
 		e = left.dir == -1 && errno != ENOENT && !ours_stays(errno) ?
 		    why_errno(why, "open %s", left.label) :
 		    remove_dir(&left, p->anchor, p->rest, why);

@@ -38,5 +38,6 @@ bool
 ours_stays(int error)
 {
 	return error == ENOTEMPTY || error == EEXIST || error == EBUSY ||
-	    error == EPERM || error == EACCES || error == ENOTDIR;
+	    error == EPERM || error == EACCES || error == ENOTDIR ||
+	    error == ELOOP;
 }
