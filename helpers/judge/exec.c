@@ -26,7 +26,7 @@ judge_postfix(struct judge *j, struct verdict *v, struct why *why)
 		return ERR_OK;
 	}
 	action = (enum action)v->command;
-	o = (struct object){s.in.name, s.in.group, s.in.primary};
+	o = target_object(&s.in);
 	if ((e = permit_allow(j, action, &o, v, why)) != ERR_OK ||
 	    (e = trust_check(j, &s, why)) != ERR_OK ||
 	    (e = trust_programs(j, why)) != ERR_OK)

@@ -72,7 +72,7 @@ each_record(void *ctx, const struct record *r)
 {
 	struct records *all = ctx;
 	const struct judge *j = all->j;
-	const struct object o = {r->name, r->group, false};
+	const struct object o = target_promised(r);
 
 	if (j->caller->root || r->uid == j->caller->uid ||
 	    policy_concerns(&j->policy, &j->subject, &o, NULL))
@@ -305,15 +305,15 @@ inspect_instance(struct judge *j, struct verdict *v, struct why *why)
 
 	e = target_find(j, &j->frame.sel, &s, v, why);
 	if (e == ERR_OK) {
-		o = (struct object){s.in.name, s.in.group, s.in.primary};
+		o = target_object(&s.in);
 		if ((e = permit_allow(j, ACTION_DESTROY, &o, v, why)) !=
 			ERR_OK ||
 		    (e = trust_check(j, &s, why)) != ERR_OK ||
-		    (e = dirs_of(j, &s, r, why)) != ERR_OK)
+		    (e = destroy_record(j, &s, r, why)) != ERR_OK)
 			return e;
 	} else if (e == ERR_NOTFOUND &&
 	    target_record_of(&j->frame.sel, r, NULL) == ERR_OK) {
-		o = (struct object){r->name, r->group, false};
+		o = target_promised(r);
 		e = permit_allow(j, ACTION_DESTROY, &o, v, why);
 		if (e != ERR_OK)
 			return e;

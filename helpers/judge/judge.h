@@ -44,6 +44,12 @@ extern judge_fn *const config_judges[OP_COUNT];
 extern judge_fn *const dirs_judges[OP_COUNT];
 extern judge_fn *const exec_judges[OP_COUNT];
 
+/* What stands in them and has a file of its own: list.c, destroy.c,
+ * inspect.c. */
+judge_fn list_install, list_register, list_deregister, list_remove;
+judge_fn destroy_clear, destroy_finish, destroy_mend;
+judge_fn inspect_instance, inspect_records;
+
 /* --- target.c: the instance a request is about --------------------------- */
 
 /* Reads defaults, the primary's main.cf and the lists into *j. */
@@ -56,6 +62,11 @@ enum err target_ready(struct judge *j, struct why *why);
  * instance part; seen->in.primary for the primary.  ERR_NOTFOUND. */
 enum err target_find(struct judge *j, const struct selector *, struct seen *,
     struct verdict *, struct why *why);
+
+/* What the policy is asked about: what is there, and what a record says is to
+ * be, or was. */
+struct object target_object(const struct instance *);
+struct object target_promised(const struct record *);
 
 /* How messages call what a selector names. */
 const char *target_label(const struct selector *);
@@ -136,18 +147,15 @@ enum err trust_running(const char *queue, bool *running, struct why *why);
 /* postfix-files of the meta directory, reduced to an instance's own tree. */
 enum err files_read(struct judge *j, struct verdict *, struct why *why);
 
-/* --- dirs.c, inspect.c -----------------------------------------------------
+/* --- dirs.c, destroy.c -----------------------------------------------------
  */
 
 /* The record that a destroy of a listed instance begins with, or that it
  * goes on with: its directories, no other instance's. */
-enum err dirs_of(struct judge *j, const struct seen *, struct record *,
+enum err destroy_record(struct judge *j, const struct seen *, struct record *,
     struct why *why);
 
 /* The verdict's part that comes from its record and the host. */
 void dirs_describe(struct judge *j, struct verdict *v);
-
-/* What is there, as lines in j->new_list. */
-judge_fn inspect_instance, inspect_records;
 
 #endif

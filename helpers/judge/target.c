@@ -168,6 +168,18 @@ selects(const struct selector *sel, const char *name, const struct where *w)
 	return sel->ino != 0 && w->ino == sel->ino && w->dev == sel->dev;
 }
 
+struct object
+target_object(const struct instance *in)
+{
+	return (struct object){in->name, in->group, in->primary};
+}
+
+struct object
+target_promised(const struct record *r)
+{
+	return (struct object){r->name, r->group, false};
+}
+
 /* How messages call what a selector names. */
 const char *
 target_label(const struct selector *sel)
