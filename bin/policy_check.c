@@ -12,7 +12,7 @@
 
 #define FILE_SIZE 262144
 
-static int fds[POLICY_FILES], dirfd = -1;
+static int fds[POLICY_FILES];
 static unsigned nerrors;
 
 /* Candidates may lie anywhere, also where only root can read. */
@@ -22,7 +22,7 @@ check_prepare(void)
 	int i;
 
 	if (tool.argc == 0) {
-		dirfd = tool_open_policy();
+		tool_open_policy();
 		return 0;
 	}
 	for (i = 0; i < tool.argc; i++) {
@@ -251,7 +251,7 @@ int
 check_run(void)
 {
 	policy_init(&tool_policy);
-	if (tool.argc == 0 ? !tool_load(dirfd) : !parse_files())
+	if (tool.argc == 0 ? !tool_load() : !parse_files())
 		return 1;
 	tool_bind_groups();
 	check_rules();

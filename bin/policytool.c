@@ -20,6 +20,8 @@
 struct tool tool;
 struct policy tool_policy;
 
+static int dirfd = -1; /* PATH_POLICY; -1: it doesn't exist */
+
 static const char usage_text[] = "usage: postmulti-policy check [FILE ...]\n"
 				 "       postmulti-policy explain [-I NAME] "
 				 "[-G GROUP] USER ACTION INSTANCE\n"
@@ -77,21 +79,18 @@ tool_print_error(const struct policy_error *e)
 	(void)fputs("^\n", stderr);
 }
 
-int
+void
 tool_open_policy(void)
 {
 	struct why w = {""};
-	enum err err;
-	int fd = -1;
+	enum err err = path_open_dir(PATH_POLICY, true, &dirfd, &w);
 
-	err = path_open_dir(PATH_POLICY, true, &fd, &w);
 	if (err != ERR_OK && err != ERR_NOTFOUND)
 		exit(tool_error("%s", w.text));
-	return fd;
 }
 
 bool
-tool_load(int dirfd)
+tool_load(void)
 {
 	struct policy_error e;
 

@@ -38,10 +38,10 @@ int explain_run(void);
 int list_prepare(void);
 int list_run(void);
 
-/* Opens PATH_POLICY, trusted; -1 when it doesn't exist.  Exits on errors. */
-int tool_open_policy(void);
-/* Loads it into tool_policy; false after the error was printed. */
-bool tool_load(int dirfd);
+/* Opens PATH_POLICY, trusted, if it exists.  Exits on errors. */
+void tool_open_policy(void);
+/* Loads what was opened into tool_policy; false after the error was printed. */
+bool tool_load(void);
 /* Gives every group of tool_policy its number, if it has one. */
 void tool_bind_groups(void);
 /* "FILE:LINE:COLUMN: sentence", the line, and a caret, on stderr. */
