@@ -5,7 +5,6 @@
 
 #include <bsd/string.h>
 
-#include "claims.h"
 #include "instances.h"
 #include "msg.h"
 #include "reader.h"
@@ -85,8 +84,8 @@ read_all(struct instances *list, struct why *why)
 	return e;
 }
 
-static void
-damage(struct entry *e, const char *why)
+void
+instances_damage(struct entry *e, const char *why)
 {
 	e->state = ENTRY_DAMAGED;
 	(void)strlcpy(e->why, why, sizeof(e->why));
@@ -135,7 +134,7 @@ ask_helper(struct entry *e, uint32_t *count)
 	    err == ERR_OK ? "the list has changed" : why.text);
 	e->state = ENTRY_DAMAGED;
 	if (err != ERR_OK && getuid() == 0)
-		damage(e, why.text);
+		instances_damage(e, why.text);
 	return err == ERR_OK ? ERR_STATE : err;
 }
 
@@ -150,9 +149,9 @@ ask_postconf(struct entry *e)
 	msg_detail(1, "asking postconf: %s", e->why);
 	err = reader_run(reader_ask, &t, false, take_entry, &answer, &why);
 	if (err != ERR_OK)
-		damage(e, why.text);
+		instances_damage(e, why.text);
 	else if (answer.state != ENTRY_GOOD)
-		damage(e, answer.why);
+		instances_damage(e, answer.why);
 	else if (strcmp(answer.i.dir, e->i.dir) == 0)
 		*e = answer;
 }
@@ -206,42 +205,6 @@ resolve(struct instances *list)
 		else
 			e->state = ENTRY_DAMAGED;
 	}
-}
-
-static struct claims *
-new_claims(const struct instances *list)
-{
-	const struct host *h = &list->host;
-	const struct instance *primary = &list->v[0].i;
-	struct claims *c = claims_new(list->n + 1);
-
-	(void)claims_add(c, primary, NULL);
-	claims_add_shared(c, primary, "command_directory",
-	    h->site.command_directory);
-	claims_add_shared(c, primary, "daemon_directory",
-	    h->site.daemon_directory);
-	claims_add_shared(c, primary, "meta_directory", h->site.meta_directory);
-	if (h->shlib_directory[0] != '\0')
-		claims_add_shared(c, primary, "shlib_directory",
-		    h->shlib_directory);
-	return c;
-}
-
-static void
-find_conflicts(struct instances *list)
-{
-	struct claims *c;
-	struct why why;
-	size_t i;
-
-	if (list->n == 0)
-		return;
-	c = new_claims(list);
-	for (i = 1; i < list->n; i++)
-		if (list->v[i].state == ENTRY_GOOD &&
-		    claims_add(c, &list->v[i].i, &why) != ERR_OK)
-			damage(&list->v[i], why.text);
-	claims_free(c);
 }
 
 /* What -v -v -v tells of every instance. */
@@ -301,14 +264,14 @@ read_settled(struct instances *list, struct why *why)
 
 	if ((e = read_all(list, why)) != ERR_OK)
 		return e;
-	find_conflicts(list);
+	instances_conflicts(list);
 	for (looks = 1; looks < LOOKS_MAX && !settled; looks++) {
 		if (!is_damaged(list, NULL))
 			break;
 		before = *list;
 		memset(list, 0, sizeof(*list));
 		if ((e = read_all(list, why)) == ERR_OK) {
-			find_conflicts(list);
+			instances_conflicts(list);
 			settled = still_damaged(list, &before);
 		}
 		free(before.v);
@@ -337,7 +300,7 @@ instances_load(struct instances *list, bool store, struct why *why)
 	/* A host without secondaries is one where the primary is on. */
 	if (list->n == 1)
 		list->v[0].i.enabled = true;
-	find_conflicts(list);
+	instances_conflicts(list);
 	tell_all(list);
 	return ERR_OK;
 }
@@ -363,32 +326,6 @@ instances_probe(const struct instances *list, const char *dir, struct entry *e,
 		ask_postconf(e);
 	if (err == ERR_OK && e->state != ENTRY_GOOD)
 		err = why_set(why, ERR_SYNTAX, "%s", e->why);
-	return err;
-}
-
-enum err
-instances_claim(const struct instances *list, const struct instance *in,
-    const struct entry *skip, bool added, struct why *why)
-{
-	struct claims *c = new_claims(list);
-	const struct instance *owner = NULL;
-	const char *param;
-	struct entry *e;
-	enum err err;
-
-	for (e = list->v + 1; e < list->v + list->n; e++)
-		if (e != skip && e->state == ENTRY_GOOD)
-			(void)claims_add(c, &e->i, NULL);
-	if (added)
-		owner = claims_owner(c, in->dir, &param);
-	if (owner != NULL)
-		err = why_set(why, ERR_CONFLICT,
-		    "new config_directory=%s is already in use by instance "
-		    "%s, %s=%s",
-		    in->dir, owner->dir, param, in->dir);
-	else
-		err = claims_add(c, in, why);
-	claims_free(c);
 	return err;
 }
 

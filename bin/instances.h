@@ -74,6 +74,11 @@ enum err instances_probe(const struct instances *, const char *dir,
 enum err instances_claim(const struct instances *, const struct instance *in,
     const struct entry *skip, bool added, struct why *);
 
+/* Marks what conflicts with an earlier one as damaged, and any for any reason.
+ */
+void instances_conflicts(struct instances *);
+void instances_damage(struct entry *, const char *why);
+
 /* Calls fn for each directory of alternate_config_directories: deported
  * instances, mostly. */
 enum err instances_alternates(const struct instances *,
