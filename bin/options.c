@@ -23,7 +23,6 @@ mode_name(enum mode m)
 	return mode_names[m];
 }
 
-#define ANY       (MODE_BIT(MODE_COUNT) - 1)
 #define LIST      MODE_BIT(MODE_LIST)
 #define ITERATORS (LIST | MODE_BIT(MODE_EXECUTE))
 #define NAMERS                                                                 \
@@ -40,7 +39,7 @@ enum kind { MODE, EDIT, SELECT, ONCE, TOGGLE, SET, COUNT, SECONDS };
 struct row {
 	const char *name;    /* of a long option */
 	const char *arg;     /* what help calls its argument; NULL: none */
-	const char *refusal; /* what is said in modes that aren't legal */
+	const char *refusal; /* in modes that aren't legal; NULL: all are */
 	const char *help;
 	size_t offset;  /* of its destination */
 	unsigned legal; /* modes it may stand with */
@@ -57,25 +56,21 @@ static const struct row rows[] = {
     {.flag = 'a',
 	.kind = SELECT,
 	.value = SELECT_ALL,
-	.legal = ANY,
 	.help = "all instances; with create or import: place it first"},
     {.flag = 'e',
 	.arg = "ACTION",
 	.kind = EDIT,
-	.legal = ANY,
 	.help = "init, create, import, assign, enable, disable, deport, "
 		"destroy"},
     {.flag = 'g',
 	.arg = "GROUP",
 	.kind = SELECT,
 	.value = SELECT_GROUP,
-	.legal = ANY,
 	.help = "the instances of a group"},
     {.flag = 'i',
 	.arg = "INSTANCE",
 	.kind = SELECT,
 	.value = SELECT_NAME,
-	.legal = ANY,
 	.help = "a name, a configuration directory, or - for the primary"},
     {.flag = 'j',
 	.kind = SET,
@@ -87,23 +82,19 @@ static const struct row rows[] = {
 	.arg = "GROUP",
 	.kind = ONCE,
 	.offset = DEST(group),
-	.legal = NAMERS,
 	.help = "assign a group, - for none"},
     {.flag = 'I',
 	.arg = "NAME",
 	.kind = ONCE,
 	.offset = DEST(name),
-	.legal = NAMERS,
 	.help = "assign a name, - for none"},
     {.flag = 'l',
 	.kind = MODE,
 	.value = MODE_LIST,
-	.legal = ANY,
 	.help = "list instances: name, group, enabled, directory"},
     {.flag = 'p',
 	.kind = MODE,
 	.value = MODE_POSTFIX,
-	.legal = ANY,
 	.help = "run postfix(1) for each instance"},
     {.flag = 'R',
 	.kind = TOGGLE,
@@ -113,18 +104,15 @@ static const struct row rows[] = {
 	.help = "reverse the order"},
     {.flag = 'v',
 	.kind = COUNT,
-	.legal = ANY,
 	.help = "more detail; for the commands that are run, too"},
     {.flag = 'x',
 	.kind = MODE,
 	.value = MODE_EXECUTE,
-	.legal = ANY,
 	.help = "run a command of yours for each instance"},
     {.flag = OPT_DRY_RUN,
 	.name = "dry-run",
 	.kind = SET,
 	.offset = DEST(dry_run),
-	.legal = ANY,
 	.help = "print the steps, change nothing"},
     {.flag = OPT_FIX,
 	.name = "fix",
@@ -137,7 +125,6 @@ static const struct row rows[] = {
 	.name = "help",
 	.kind = SET,
 	.offset = DEST(help),
-	.legal = ANY,
 	.help = "this text"},
     {.flag = OPT_LOCK_TIMEOUT,
 	.name = "lock-timeout",
@@ -151,7 +138,6 @@ static const struct row rows[] = {
 	.name = "version",
 	.kind = SET,
 	.offset = DEST(version),
-	.legal = ANY,
 	.help = "print the version"},
 };
 
@@ -379,6 +365,7 @@ void
 options_help(void)
 {
 	const struct row *r;
+	const char *arg;
 	char left[40];
 
 	(void)puts("usage: postmulti -l [-j] [-R] [-a | -g GROUP | -i INSTANCE]"
@@ -388,14 +375,13 @@ options_help(void)
 		   " [-G GROUP] [PARAM=VALUE...]"
 		   "\n       postmulti doctor [--fix]\n");
 	for (r = rows; r < END; r++) {
+		arg = r->arg != NULL ? r->arg : "";
 		if (r->name == NULL)
 			(void)snprintf(left, sizeof(left), "-%c%s%s", r->flag,
-			    r->arg != NULL ? " " : "",
-			    r->arg != NULL ? r->arg : "");
+			    *arg != '\0' ? " " : "", arg);
 		else
 			(void)snprintf(left, sizeof(left), "--%s%s%s", r->name,
-			    r->arg != NULL ? "=" : "",
-			    r->arg != NULL ? r->arg : "");
+			    *arg != '\0' ? "=" : "", arg);
 		(void)printf("  %-22s %s\n", left, r->help);
 	}
 	(void)puts("\nSee postmulti(1).");
