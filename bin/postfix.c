@@ -17,7 +17,7 @@ struct run {
 	const struct instances *list;
 	const struct options *o;
 	bool start, skip; /* check, or nothing, where disabled */
-	const struct entry **todo, *skipped;
+	const struct entry **selected, *skipped;
 	size_t n;
 };
 
@@ -29,7 +29,7 @@ collect(void *ctx, const struct entry *e)
 	if (r->skip && !e->i.enabled)
 		r->skipped = e;
 	else
-		r->todo[r->n++] = e;
+		r->selected[r->n++] = e;
 }
 
 static bool
@@ -167,17 +167,17 @@ execute_postfix(const struct instances *list, const struct options *o)
 	if (setenv("MAIL_LOGTAG", h->syslog_name, 1) == -1 ||
 	    (msg_verbosity > 0 && setenv("MAIL_VERBOSE", "", 1) == -1))
 		msg_fatal("setenv: %s", strerror(errno));
-	r.todo = msg_realloc(NULL, list->n, sizeof(*r.todo));
+	r.selected = msg_realloc(NULL, list->n, sizeof(*r.selected));
 	(void)select_each(list, o, stop, false, collect, &r);
 	if (r.n == 0)
 		nothing_to_do(&r, command);
 	for (i = 0; i < r.n; i++) {
-		run_one(&r, r.todo[i], i);
+		run_one(&r, r.selected[i], i);
 		if (request_interrupted() && i + 1 < r.n)
 			msg_fatal("interrupted: \"%s\" was finished for %s, "
 				  "and not begun for %s and what follows",
-			    command, instances_label(&r.todo[i]->i),
-			    instances_label(&r.todo[i + 1]->i));
+			    command, instances_label(&r.selected[i]->i),
+			    instances_label(&r.selected[i + 1]->i));
 	}
-	free(r.todo);
+	free(r.selected);
 }
