@@ -471,7 +471,6 @@ who_holds() {
 	grep -q postmulti "/proc/$actor/comm" || fail "pid $actor is another's"
 	busy_with "/lock: locked by pid $actor \(create of postfix-bob-one\)"
 	let_go
-	rm -f /etc/postfix/main.cf.tmp
 	wait "$waiter" || fail "the waiter: $(cat /tmp/out)"
 	is "the lock" "$(cat /var/lib/postmulti/lock)" ""
 	(umask 077 && touch /etc/${P}one/main.cf.tmp)
