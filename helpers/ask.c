@@ -185,7 +185,7 @@ exec_judge(const struct service *h, size_t n, int in, int out)
 	(void)setsid();
 	/* The pipes lie above 4, where nothing else is open. */
 	if (privs_bound(judge_caps, n, NULL) == ERR_OK &&
-	    privs_keep(judge_caps, n, false, NULL) == ERR_OK &&
+	    privs_keep(judge_caps, n, NULL) == ERR_OK &&
 	    (in = fcntl(in, F_DUPFD, JUDGE_FD_OUT + 1)) != -1 &&
 	    (out = fcntl(out, F_DUPFD, JUDGE_FD_OUT + 1)) != -1 &&
 	    dup2(in, JUDGE_FD_IN) != -1 && dup2(out, JUDGE_FD_OUT) != -1 &&

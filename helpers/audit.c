@@ -220,7 +220,7 @@ audit_done(const struct actor *a, enum err e, const struct why *why)
 	/* From here on the caller can neither stop nor end us; and the journal
 	 * notes a sender's real uid. */
 	if (e != ERR_OK && !a->acting && !a->caller->root &&
-	    privs_root_user(NULL) == ERR_OK && !count_denial(a->caller->uid))
+	    privs_user(0, NULL) == ERR_OK && !count_denial(a->caller->uid))
 		return;
 	if (e != ERR_OK)
 		(void)strlcpy(said, why->text, sizeof(said));

@@ -57,8 +57,10 @@ helper_open(struct actor *a, const struct where *w, int *fd, struct why *why)
 enum err
 helper_confine(struct actor *a, const struct confinement *c, struct why *why)
 {
-	enum err e = privs_keep(c->caps, c->ncaps, true, why);
+	enum err e = privs_bound(NULL, 0, why);
 
+	if (e == ERR_OK)
+		e = privs_keep(c->caps, c->ncaps, why);
 	if (e == ERR_OK)
 		e = sandbox_dirs(c->dirs, c->ndirs, why);
 	if (e == ERR_STATE && (a->v.no_landlock || a->caller->root))
@@ -120,7 +122,7 @@ detach(const struct actor *a, struct why *why)
 static enum err
 become_root(struct actor *a, struct why *why)
 {
-	enum err e = privs_root_user(why);
+	enum err e = privs_user(0, why);
 
 	if (e != ERR_OK)
 		return e;
@@ -297,7 +299,7 @@ helper_main(const struct service *h, int argc, char **argv)
 	/* Root's postfix(1) keeps root's own groups. */
 	if ((e = caller_lookup(&caller, &why)) == ERR_OK &&
 	    ((caller.root && !h->locks) ||
-		(e = privs_root_group(&why)) == ERR_OK))
+		(e = privs_group(0, &why)) == ERR_OK))
 		e = serve(h, a, &why);
 	audit_done(a, e, &why);
 	send_reply(a, e, &why);

@@ -6,26 +6,28 @@
 #include "privs.h"
 
 enum err
-privs_root_group(struct why *why)
+privs_group(gid_t gid, struct why *why)
 {
 	gid_t r, e, s;
 
-	if (setgroups(0, NULL) == -1 || setresgid(0, 0, 0) == -1)
-		return why_errno(why, "cannot set group ids");
-	if (getresgid(&r, &e, &s) == -1 || r != 0 || e != 0 || s != 0 ||
+	if (setgroups(0, NULL) == -1 || setresgid(gid, gid, gid) == -1)
+		return why_errno(why, "cannot set group ids to %lu",
+		    (unsigned long)gid);
+	if (getresgid(&r, &e, &s) == -1 || r != gid || e != gid || s != gid ||
 	    getgroups(0, NULL) != 0)
 		return why_set(why, ERR_PRIVILEGE, "group ids did not change");
 	return ERR_OK;
 }
 
 enum err
-privs_root_user(struct why *why)
+privs_user(uid_t uid, struct why *why)
 {
 	uid_t r, e, s;
 
-	if (setresuid(0, 0, 0) == -1)
-		return why_errno(why, "cannot set user ids");
-	if (getresuid(&r, &e, &s) == -1 || r != 0 || e != 0 || s != 0)
+	if (setresuid(uid, uid, uid) == -1)
+		return why_errno(why, "cannot set user ids to %lu",
+		    (unsigned long)uid);
+	if (getresuid(&r, &e, &s) == -1 || r != uid || e != uid || s != uid)
 		return why_set(why, ERR_PRIVILEGE, "user ids did not change");
 	return ERR_OK;
 }
@@ -33,23 +35,15 @@ privs_root_user(struct why *why)
 enum err
 privs_become(uid_t uid, gid_t gid, struct why *why)
 {
-	uid_t ru, eu, su;
-	gid_t rg, eg, sg;
+	enum err e;
 
-	if (uid == (uid_t)-1 || gid == (gid_t)-1)
-		return why_set(why, ERR_BUG, "id -1 is not an account's");
-	if (setgroups(0, NULL) == -1 || setresgid(gid, gid, gid) == -1 ||
-	    setresuid(uid, uid, uid) == -1)
-		return why_errno(why, "cannot become uid %lu, gid %lu",
+	if (uid == 0 || uid == (uid_t)-1 || gid == (gid_t)-1)
+		return why_set(why, ERR_BUG, "uid %lu, gid %lu: no account's",
 		    (unsigned long)uid, (unsigned long)gid);
-	if (getresuid(&ru, &eu, &su) == -1 || ru != uid || eu != uid ||
-	    su != uid || getresgid(&rg, &eg, &sg) == -1 || rg != gid ||
-	    eg != gid || sg != gid)
-		return why_set(why, ERR_PRIVILEGE, "ids did not change");
-	if (uid == 0)
-		return ERR_OK;
-	if (privs_keep(NULL, 0, false, why) != ERR_OK)
-		return ERR_PRIVILEGE;
+	if ((e = privs_group(gid, why)) != ERR_OK ||
+	    (e = privs_user(uid, why)) != ERR_OK ||
+	    (e = privs_keep(NULL, 0, why)) != ERR_OK)
+		return e;
 	if (setresuid((uid_t)-1, 0, (uid_t)-1) != -1 ||
 	    setresgid((gid_t)-1, 0, (gid_t)-1) != (gid == 0 ? 0 : -1))
 		return why_set(why, ERR_PRIVILEGE,
@@ -57,18 +51,16 @@ privs_become(uid_t uid, gid_t gid, struct why *why)
 	return ERR_OK;
 }
 
-static enum err
-drop_bounding(const cap_value_t *keep, size_t n, struct why *why)
+enum err
+privs_bound(const cap_value_t *caps, size_t n, struct why *why)
 {
 	cap_value_t c, max = cap_max_bits();
 	size_t i;
 
 	for (c = 0; c < max; c++) {
-		for (i = 0; i < n && keep[i] != c; i++)
+		for (i = 0; i < n && caps[i] != c; i++)
 			;
-		if (i < n || cap_get_bound(c) != 1)
-			continue;
-		if (cap_drop_bound(c) == -1)
+		if (i == n && cap_get_bound(c) == 1 && cap_drop_bound(c) == -1)
 			return why_errno(why,
 			    "cannot drop capability %d from the bounding set",
 			    c);
@@ -77,13 +69,11 @@ drop_bounding(const cap_value_t *keep, size_t n, struct why *why)
 }
 
 enum err
-privs_keep(const cap_value_t *caps, size_t n, bool no_bounding, struct why *why)
+privs_keep(const cap_value_t *caps, size_t n, struct why *why)
 {
 	cap_t want, got;
 	enum err e = ERR_OK;
 
-	if (no_bounding && (e = drop_bounding(NULL, 0, why)) != ERR_OK)
-		return e;
 	if (cap_reset_ambient() == -1 && errno != EINVAL)
 		return why_errno(why, "cannot clear ambient capabilities");
 	if ((want = cap_init()) == NULL)
@@ -104,12 +94,6 @@ privs_keep(const cap_value_t *caps, size_t n, bool no_bounding, struct why *why)
 	}
 	(void)cap_free(want);
 	return e;
-}
-
-enum err
-privs_bound(const cap_value_t *caps, size_t n, struct why *why)
-{
-	return drop_bounding(caps, n, why);
 }
 
 enum err

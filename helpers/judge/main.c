@@ -57,7 +57,7 @@ confine(bool *no_landlock, struct why *why)
 	struct sandbox_dir root = {.may = SANDBOX_READ};
 	enum err e;
 
-	if ((e = privs_keep(caps, getuid() == 0 ? 1 : 0, false, why)) != ERR_OK)
+	if ((e = privs_keep(caps, getuid() == 0 ? 1 : 0, why)) != ERR_OK)
 		return e;
 	root.fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (root.fd == -1)
@@ -343,7 +343,7 @@ answer(struct judge *j, judge_fn *const *judges,
 	while (channel_read(JUDGE_FD_IN, &msg, sizeof(msg), deadline) ==
 	    ERR_OK) {
 		if (msg == MSG_ROOT) {
-			if (privs_root_user(&why) != ERR_OK)
+			if (privs_user(0, &why) != ERR_OK)
 				gone();
 			msg = MSG_READY;
 			put(&msg, sizeof(msg));
