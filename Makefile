@@ -77,16 +77,17 @@ postmulti-cleaner_OBJS = libcommon/err libcommon/path libcommon/sandbox \
 	      $(patsubst %.c,%,$(wildcard helpers/cleaner/*.c))
 
 # Set-uid: no parser in here.
-HELPER_OBJS = libcommon/err libcommon/path libcommon/name $(DROP_OBJS) \
+HELPER_OBJS = libcommon/err libcommon/path $(DROP_OBJS) \
 	      libcommon/proto libcommon/startup libcommon/caller \
-	      libcommon/log libcommon/lock libcommon/record policy/action \
+	      libcommon/log libcommon/lock policy/action \
 	      helpers/helper helpers/ask helpers/channel helpers/audit \
-	      helpers/page helpers/detach
-postmulti-config_OBJS = $(HELPER_OBJS) libcommon/path_read \
-	      libcommon/edit libcommon/shared helpers/config helpers/cffile
-postmulti-dirs_OBJS = $(HELPER_OBJS) helpers/dirs helpers/dirs_make \
-	      helpers/dirs_clear helpers/dirs_tell helpers/dirs_cleaner \
-	      helpers/ours
+	      helpers/detach
+postmulti-config_OBJS = $(HELPER_OBJS) libcommon/record \
+	      libcommon/path_read libcommon/name libcommon/edit \
+	      libcommon/shared helpers/page helpers/config helpers/cffile
+postmulti-dirs_OBJS = $(HELPER_OBJS) libcommon/record helpers/page \
+	      helpers/dirs helpers/dirs_make helpers/dirs_clear \
+	      helpers/dirs_tell helpers/dirs_cleaner helpers/ours
 postmulti-exec_OBJS = $(HELPER_OBJS) libcommon/path_read helpers/exec \
 	      helpers/exec_reset
 

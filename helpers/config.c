@@ -100,7 +100,8 @@ prepare(struct actor *a, struct why *why)
 
 	if (helper_reads(a)) /* all was said in the verdict */
 		return confine(a, why);
-	if ((e = cffile_open(a, &primary, &a->v.primary, why)) != ERR_OK)
+	if ((e = record_open(&a->state, &a->records, why)) != ERR_OK ||
+	    (e = cffile_open(a, &primary, &a->v.primary, why)) != ERR_OK)
 		return e;
 	/* An instance whose directory is gone can still be deregistered. */
 	if (a->v.config.ino != 0 && !same_place(&a->v.config, &a->v.primary) &&
@@ -372,7 +373,6 @@ int
 main(int argc, char **argv)
 {
 	static const struct service service = {
-	    .which = HELPER_CONFIG,
 	    .name = "postmulti-config",
 	    .caps = caps,
 	    .ncaps = 1,

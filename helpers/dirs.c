@@ -170,7 +170,9 @@ prepare(struct actor *a, struct why *why)
 	enum err e = ERR_OK;
 	size_t i;
 
-	(void)umask(022); /* every mode is given in full */
+	(void)umask(022);     /* every mode is given in full */
+	if (!helper_reads(a)) /* who only reads makes nothing */
+		e = record_open(&a->state, &a->records, why);
 	for (i = 0; i < BASE_COUNT && e == ERR_OK; i++) {
 		dirs.spots[i] = (struct spot){.w = bases[i], .anchor = -1};
 		if (needs[v->op][i])
@@ -229,7 +231,6 @@ int
 main(int argc, char **argv)
 {
 	static const struct service service = {
-	    .which = HELPER_DIRS,
 	    .name = "postmulti-dirs",
 	    .caps = caps,
 	    .ncaps = sizeof(caps) / sizeof(caps[0]),

@@ -351,7 +351,6 @@ int
 main(int argc, char **argv)
 {
 	static const struct service service = {
-	    .which = HELPER_EXEC,
 	    .name = "postmulti-exec",
 	    .caps = caps,
 	    .ncaps = sizeof(caps) / sizeof(caps[0]),

@@ -253,10 +253,7 @@ serve(const struct service *h, struct actor *a, struct why *why)
 		return why_set(why, ERR_STATE,
 		    "the audit log cannot be written and the policy says "
 		    "\"audit required\"");
-	/* Who only reads makes nothing. */
-	if ((!helper_reads(a) &&
-		(e = record_open(&a->state, &a->records, why)) != ERR_OK) ||
-	    (e = h->prepare(a, why)) != ERR_OK)
+	if ((e = h->prepare(a, why)) != ERR_OK)
 		return e;
 	if (helper_reads(a))
 		return h->acts[a->v.op](a, why);
