@@ -8,8 +8,6 @@
 #include "detach.h"
 #include "lock.h"
 
-/* The actor's side of the talk with the judge. */
-
 #define ROOT_SECONDS 2 /* for the judge to become 0,0,0 */
 
 static enum err
@@ -85,28 +83,6 @@ well_formed(struct verdict *v)
 	    v->altlen < LIST_MAX;
 }
 
-/* A list of directories as we write it: clean paths, single blanks. */
-static bool
-clean_list(const char *list, size_t len)
-{
-	char dir[PATH_SIZE];
-	const char *p = list, *blank;
-	size_t n;
-
-	if (strlen(list) != len)
-		return false;
-	for (; *p != '\0'; p = *blank == ' ' ? blank + 1 : blank) {
-		blank = strchrnul(p, ' ');
-		if ((n = (size_t)(blank - p)) >= sizeof(dir))
-			return false;
-		memcpy(dir, p, n);
-		dir[n] = '\0';
-		if (!path_is_clean(dir) || (*blank == ' ' && blank[1] == '\0'))
-			return false;
-	}
-	return true;
-}
-
 enum err
 ask_verdict(struct actor *a, struct why *why)
 {
@@ -128,12 +104,6 @@ ask_verdict(struct actor *a, struct why *why)
 	    channel_read(a->judge.in, a->alt, v->altlen, &deadline) != ERR_OK)
 		return lost(why, ERR_PROTOCOL);
 	a->list[v->listlen] = a->alt[v->altlen] = '\0';
-	if ((v->set_list && !clean_list(a->list, v->listlen)) ||
-	    (v->set_alt && !clean_list(a->alt, v->altlen)))
-		return why_set(why, ERR_CONFLICT,
-		    "multi_instance_directories or "
-		    "alternate_config_directories would hold a path that "
-		    "cannot stand there, repair main.cf first");
 	return v->err == ERR_OK ?
 	    ERR_OK :
 	    why_set(why, (enum err)v->err, "%s", v->error);

@@ -93,6 +93,41 @@ confine(struct actor *a, struct why *why)
 #undef OWNER
 }
 
+/* A list of directories as we write it: clean paths, single blanks. */
+static bool
+clean_list(const char *list, size_t len)
+{
+	char dir[PATH_SIZE];
+	const char *p = list, *blank;
+	size_t n;
+
+	if (strlen(list) != len)
+		return false;
+	for (; *p != '\0'; p = *blank == ' ' ? blank + 1 : blank) {
+		blank = strchrnul(p, ' ');
+		if ((n = (size_t)(blank - p)) >= sizeof(dir))
+			return false;
+		memcpy(dir, p, n);
+		dir[n] = '\0';
+		if (!path_is_clean(dir) || (*blank == ' ' && blank[1] == '\0'))
+			return false;
+	}
+	return true;
+}
+
+static enum err
+check_lists(const struct actor *a, struct why *why)
+{
+	const struct verdict *v = &a->v;
+
+	if ((!v->set_list || clean_list(a->list, v->listlen)) &&
+	    (!v->set_alt || clean_list(a->alt, v->altlen)))
+		return ERR_OK;
+	return why_set(why, ERR_CONFLICT,
+	    "multi_instance_directories or alternate_config_directories would "
+	    "hold a path that cannot stand there, repair main.cf first");
+}
+
 static enum err
 prepare(struct actor *a, struct why *why)
 {
@@ -100,7 +135,8 @@ prepare(struct actor *a, struct why *why)
 
 	if (helper_reads(a)) /* all was said in the verdict */
 		return confine(a, why);
-	if ((e = record_open(&a->state, &a->records, why)) != ERR_OK ||
+	if ((e = check_lists(a, why)) != ERR_OK ||
+	    (e = record_open(&a->state, &a->records, why)) != ERR_OK ||
 	    (e = cffile_open(a, &primary, &a->v.primary, why)) != ERR_OK)
 		return e;
 	/* An instance whose directory is gone can still be deregistered. */
@@ -228,7 +264,11 @@ edit_lists(struct actor *a, struct why *why)
 {
 	struct edit edits[2];
 	size_t n = 0;
+	enum err e;
 
+	/* As the second verdict has them. */
+	if ((e = check_lists(a, why)) != ERR_OK)
+		return e;
 	if (a->v.set_list)
 		edits[n++] =
 		    (struct edit){"multi_instance_directories", a->list};
