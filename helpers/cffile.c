@@ -118,21 +118,6 @@ cffile_read(int dir, const char *name, const char *label, bool trusted,
 	return e;
 }
 
-static bool
-write_all(int fd, const char *buf, size_t len)
-{
-	ssize_t n;
-
-	for (; len > 0; buf += n, len -= (size_t)n) {
-		n = write(fd, buf, len);
-		if (n == -1 && errno == EINTR)
-			n = 0;
-		else if (n <= 0)
-			return false;
-	}
-	return true;
-}
-
 /* What postconf(1) loses and we keep: ACL and security label. */
 static enum err
 keep_attributes(const struct cffile *t, struct why *why)
@@ -166,7 +151,7 @@ cffile_land(struct cffile *t, const char *name, const char *buf, size_t len,
 	enum err e;
 
 	if (ftruncate(t->lock, 0) == -1 || lseek(t->lock, 0, SEEK_SET) == -1 ||
-	    !write_all(t->lock, buf, len))
+	    channel_write(t->lock, buf, len) != ERR_OK)
 		return why_errno(why, "write %s.tmp", t->label);
 	/* The owner last: without CAP_FOWNER nothing else could be set. */
 	if (fchmod(t->lock, t->st.st_mode & 0777) == -1)

@@ -2,8 +2,8 @@
  * postmulti-config: edits main.cf and master.cf of the primary and of one
  * instance, and tells what is in them.
  * Privilege: uid 0 with CAP_CHOWN (to keep a main.cf's owner; for root's own
- * requests also CAP_DAC_READ_SEARCH), writing
- * below the primary's, one instance's and the records' directories only.
+ * requests also CAP_DAC_READ_SEARCH), writing below the primary's, one
+ * instance's and the records' directories only.
  * Refuses: parameters other than those named here, values it can't check.
  */
 
@@ -90,7 +90,6 @@ confine(struct actor *a, struct why *why)
 	    a->caller->root ? 2 : 1, COUNT_OF(reach), COUNT_OF(calls)};
 
 	return helper_confine(a, &c, why);
-#undef OWNER
 }
 
 /* A list of directories as we write it: clean paths, single blanks. */
@@ -217,17 +216,18 @@ act_enable(struct actor *a, struct why *why)
 	return cffile_edit(the_instance(), &edit, 1, why);
 }
 
-/* New names, as far as the verdict has them and they may stand in main.cf. */
+/* A name and a group, where there is one ("-" clears) and if they may stand in
+ * main.cf. */
 static enum err
-name_edits(const struct verdict *v, struct edit *edits, size_t *n,
+name_edits(const char *name, const char *group, struct edit *edits, size_t *n,
     struct why *why)
 {
 	const struct {
 		const char *param, *value;
 		bool (*ok)(const char *);
 	} names[] = {
-	    {"multi_instance_name", v->new_name, site_name_ok},
-	    {"multi_instance_group", v->new_group, site_group_ok},
+	    {"multi_instance_name", name, site_name_ok},
+	    {"multi_instance_group", group, site_group_ok},
 	};
 	size_t i;
 
@@ -252,7 +252,8 @@ act_assign(struct actor *a, struct why *why)
 	size_t n = 0;
 	enum err e;
 
-	if ((e = name_edits(&a->v, edits, &n, why)) != ERR_OK)
+	e = name_edits(a->v.new_name, a->v.new_group, edits, &n, why);
+	if (e != ERR_OK)
 		return e;
 	if (a->v.op == OP_ASSIGN)
 		unlock_other(the_instance());
@@ -373,16 +374,9 @@ act_install(struct actor *a, struct why *why)
 	c.edits[c.n++] = (struct edit){"data_directory", v->data.path};
 	c.edits[c.n++] = (struct edit){"authorized_submit_users", ""};
 	c.edits[c.n++] = (struct edit){"master_service_disable", "inet"};
-	if ((v->name[0] != '\0' && !site_name_ok(v->name)) ||
-	    (v->group[0] != '\0' && !site_group_ok(v->group)))
-		return why_set(why, ERR_BUG, "bad name in a verdict");
-	if (v->name[0] != '\0')
-		c.edits[c.n++] = (struct edit){"multi_instance_name", v->name};
-	if (v->group[0] != '\0')
-		c.edits[c.n++] =
-		    (struct edit){"multi_instance_group", v->group};
 	instance.st = (struct stat){.st_mode = S_IFREG | 0644};
-	if ((e = cffile_read(meta, "main.cf.proto", "main.cf.proto",
+	if ((e = name_edits(v->name, v->group, c.edits, &c.n, why)) != ERR_OK ||
+	    (e = cffile_read(meta, "main.cf.proto", "main.cf.proto",
 		 primary.trusted, old, sizeof(old), &len, why)) != ERR_OK ||
 	    (e = edit_apply(old, len, c.edits, c.n, new, sizeof(new), &newlen,
 		 why)) != ERR_OK ||
