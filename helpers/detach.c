@@ -11,19 +11,6 @@
 
 #include "detach.h"
 
-void
-detach_schedule(pid_t pid)
-{
-	static const struct sched_param other;
-	cpu_set_t all;
-
-	(void)setpriority(PRIO_PROCESS, (id_t)pid, 0);
-	(void)sched_setscheduler(pid, SCHED_OTHER, &other);
-	memset(&all, 0xff, sizeof(all));
-	(void)sched_setaffinity(pid, sizeof(all), &all);
-	(void)syscall(SYS_ioprio_set, 1, pid, 0);
-}
-
 static void
 put(const char *path, long magic, long value)
 {
@@ -36,10 +23,17 @@ put(const char *path, long magic, long value)
 }
 
 void
-detach_memory(pid_t pid)
+detach_priority(pid_t pid)
 {
+	static const struct sched_param other;
+	cpu_set_t all;
 	char path[64];
 
+	(void)setpriority(PRIO_PROCESS, (id_t)pid, 0);
+	(void)sched_setscheduler(pid, SCHED_OTHER, &other);
+	memset(&all, 0xff, sizeof(all));
+	(void)sched_setaffinity(pid, sizeof(all), &all);
+	(void)syscall(SYS_ioprio_set, 1, pid, 0);
 	(void)snprintf(path, sizeof(path), "/proc/%ld/oom_score_adj",
 	    (long)pid);
 	put(path, PROC_SUPER_MAGIC, 0);

@@ -2,16 +2,15 @@
 #define POSTMULTI_DETACH_H
 
 /*
- * Before a lock is taken: what a caller can slow down or stop.
+ * Takes a process out of its caller's hands: what it can slow down or stop keeps
+ * others waiting.  What can't be done, for want of a capability say, is left.
  */
 
 #include <sys/types.h>
 
-/* An ordinary place on the CPU, whatever the caller's; 0: this process. */
-void detach_schedule(pid_t);
-
-/* Not the first to be killed when memory runs out. */
-void detach_memory(pid_t);
+/* An ordinary place on the CPU and the disk, and not the first to be killed
+ * when memory runs out. */
+void detach_priority(pid_t);
 
 /* Not to be ended or stopped from a terminal, for this process and what it
  * executes; others' signals don't reach uid 0. */

@@ -64,27 +64,18 @@ exec_raise_limits(struct why *why)
 	return ERR_OK;
 }
 
-static void
-put(const char *path, const char *value)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-	if (fd == -1)
-		return;
-	(void)dprintf(fd, "%s", value);
-	(void)close(fd);
-}
-
 void
 exec_reset_state(void)
 {
-	detach_schedule(0);
+	int fd = open("/proc/self/coredump_filter", O_WRONLY | O_CLOEXEC);
+
+	detach_priority(getpid());
 	(void)personality(PER_LINUX);
 	(void)prctl(PR_SET_TIMERSLACK, 50000, 0, 0, 0);
 	(void)prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0);
 	(void)prctl(PR_SET_MEMORY_MERGE, 0, 0, 0, 0);
 	/* Not the caller's: root's processes would find its keys there. */
 	(void)syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL, 0, 0, 0);
-	put("/proc/self/oom_score_adj", "0");
-	put("/proc/self/coredump_filter", "0x33");
+	(void)dprintf(fd, "0x33"); /* the kernel's default, core(5) */
+	(void)close(fd);
 }

@@ -95,8 +95,8 @@ send_reply(struct actor *a, enum err e, const struct why *why)
 
 /* --- the actor ----------------------------------------------------------- */
 
-/* Nor by the CPU's share or the cgroup that the caller gave us.  What exec
- * starts stays in that cgroup. */
+/* Nobody waits for the lock longer because of the CPU's share or the cgroup
+ * that its holder's caller gave it.  What exec starts stays in that cgroup. */
 static enum err
 detach(const struct actor *a, struct why *why)
 {
@@ -104,8 +104,7 @@ detach(const struct actor *a, struct why *why)
 	size_t i;
 
 	for (i = 0; i < 2; i++) {
-		detach_schedule(both[i]);
-		detach_memory(both[i]);
+		detach_priority(both[i]);
 		detach_cgroup(both[i]);
 	}
 	/* Sessions compete for the CPU as wholes: the caller's has any number
