@@ -1,4 +1,3 @@
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -144,45 +143,37 @@ static const cap_value_t judge_caps[] = {CAP_DAC_READ_SEARCH};
 /* In the child: with no other capability, for callers but root with none at
  * all, from its first instruction on: the bounding set says so. */
 static _Noreturn void
-exec_judge(const struct service *h, size_t n, int in, int out)
+exec_judge(const struct service *h, const struct actor *a)
 {
 	static char path[] = PATH_HELPERS "/postmulti-judge";
-	char name[32], *argv[] = {path, name, NULL}, *env[] = {NULL};
+	size_t n = a->caller->root ? COUNT_OF(judge_caps) : 0;
+	int fds[] = {-1, a->judge.in, a->judge.out};
+	char name[32], *argv[] = {path, name, NULL};
 
+	_Static_assert(JUDGE_FD_IN == PROTO_FD_REPLY + 1 &&
+		JUDGE_FD_OUT == JUDGE_FD_IN + 1,
+	    "fds");
 	(void)strlcpy(name, h->name, sizeof(name));
 	/* Not to be stopped by ^Z while we hold locks; stays across exec. */
 	detach_signals();
 	(void)setsid();
-	/* The pipes lie above 4, where nothing else is open. */
-	if (privs_bound(judge_caps, n, NULL) == ERR_OK &&
-	    privs_keep(judge_caps, n, NULL) == ERR_OK &&
-	    (in = fcntl(in, F_DUPFD, JUDGE_FD_OUT + 1)) != -1 &&
-	    (out = fcntl(out, F_DUPFD, JUDGE_FD_OUT + 1)) != -1 &&
-	    dup2(in, JUDGE_FD_IN) != -1 && dup2(out, JUDGE_FD_OUT) != -1 &&
-	    close_range(JUDGE_FD_OUT + 1, ~0U, 0) == 0) {
-		(void)close(PROTO_FD_REPLY);
-		(void)execve(path, argv, env);
-	}
-	_exit(127);
+	if (privs_bound(judge_caps, n, NULL) != ERR_OK ||
+	    privs_keep(judge_caps, n, NULL) != ERR_OK)
+		_exit(127);
+	channel_exec(argv, fds, COUNT_OF(fds), PROTO_FD_REPLY);
 }
 
 enum err
 ask_start(const struct service *h, struct actor *a, struct why *why)
 {
 	const struct caller *c = a->caller;
-	int up[2], down[2];
+	enum err e;
 
-	if (pipe2(up, O_CLOEXEC) == -1 || pipe2(down, O_CLOEXEC) == -1)
-		return why_errno(why, "pipe");
-	switch (a->judge_pid = fork()) {
-	case -1: return why_errno(why, "fork");
-	case 0: exec_judge(h, c->root ? 1 : 0, down[0], up[1]);
-	}
-	(void)close(up[1]);
-	(void)close(down[0]);
+	if ((e = channel_fork(&a->judge, &a->judge_pid, why)) != ERR_OK)
+		return e;
+	if (a->judge_pid == 0)
+		exec_judge(h, a);
 	(void)close(PROTO_FD_FRAME);
-	a->judge.in = up[0];
-	a->judge.out = down[1];
 	if (channel_write(a->judge.out, c, CALLER_HEAD) != ERR_OK ||
 	    channel_write(a->judge.out, c->fresh, c->nfresh * sizeof(gid_t)) !=
 		ERR_OK ||

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -47,4 +48,41 @@ channel_read(int fd, void *buf, size_t len, const struct timespec *deadline)
 		len -= (size_t)n;
 	}
 	return ERR_OK;
+}
+
+enum err
+channel_fork(struct channel *c, pid_t *pid, struct why *why)
+{
+	int up[2], down[2];
+
+	if (pipe2(up, O_CLOEXEC) == -1 || pipe2(down, O_CLOEXEC) == -1)
+		return why_errno(why, "pipe");
+	if ((*pid = fork()) == -1)
+		return why_errno(why, "fork");
+	c->in = *pid == 0 ? down[0] : up[0];
+	c->out = *pid == 0 ? up[1] : down[1];
+	(void)close(*pid == 0 ? up[0] : up[1]);
+	(void)close(*pid == 0 ? down[1] : down[0]);
+	return ERR_OK;
+}
+
+void
+channel_exec(char *const argv[], int *fds, int n, int first)
+{
+	char *env[] = {NULL};
+	int i;
+
+	/* Out of the way, so that none overwrites another. */
+	for (i = 0; i < n; i++)
+		if (fds[i] != -1 &&
+		    (fds[i] = fcntl(fds[i], F_DUPFD, first + n)) == -1)
+			_exit(127);
+	for (i = 0; i < n; i++)
+		if (fds[i] == -1)
+			(void)close(first + i);
+		else if (dup2(fds[i], first + i) == -1)
+			_exit(127);
+	if (close_range((unsigned)(first + n), ~0U, 0) == 0)
+		(void)execve(argv[0], argv, env);
+	_exit(127);
 }

@@ -2,8 +2,8 @@
 #define POSTMULTI_DETACH_H
 
 /*
- * Takes a process out of its caller's hands: what it can slow down or stop keeps
- * others waiting.  What can't be done, for want of a capability say, is left.
+ * Takes a process out of its caller's hands, who could slow it down or stop it
+ * while others wait.  What can't be done, for want of a capability, is left.
  */
 
 #include <sys/types.h>

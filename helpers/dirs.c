@@ -125,7 +125,6 @@ confine(struct actor *a, struct why *why)
 static enum err
 prepare_cleaner(struct actor *a, struct why *why)
 {
-	static const struct spot none = {.anchor = -1};
 	const struct spot *data = &dirs.spots[BASE_DATA];
 	struct verdict *v = &a->v;
 	bool has_data = false;
@@ -145,8 +144,7 @@ prepare_cleaner(struct actor *a, struct why *why)
 			    v->data.path);
 		has_data = true;
 	}
-	return cleaner_start(a, dirs.queue, has_data ? data : &none,
-	    &dirs.cleaner, why);
+	return cleaner_start(a, has_data, why);
 }
 
 static enum err

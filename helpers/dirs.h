@@ -35,15 +35,12 @@ enum err dirs_clear(struct actor *, struct why *);
 enum err dirs_finish(struct actor *, struct why *);
 enum err dirs_tell(struct actor *, struct why *);
 
-/*
- * Starts postmulti-cleaner.  queue: a descriptor, -1 for none; data: opened
- * by the new process, its anchor is -1 for none.
- */
-enum err cleaner_start(struct actor *, int queue, const struct spot *data,
-    struct channel *, struct why *);
+/* Starts postmulti-cleaner on dirs.queue, if that is open, and with has_data on
+ * the data directory, which the new process opens itself. */
+enum err cleaner_start(struct actor *, bool has_data, struct why *);
 
 /* what: CLEANER_...  Whatever it answers, *t ends up well-formed. */
-enum err cleaner_ask(const struct channel *, uint32_t what, uint32_t skip,
-    struct tally *, struct why *);
+enum err cleaner_ask(uint32_t what, uint32_t skip, struct tally *,
+    struct why *);
 
 #endif

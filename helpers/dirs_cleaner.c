@@ -11,76 +11,53 @@
 #include "ours.h"
 #include "privs.h"
 
-#define ANSWER_SECONDS 8  /* less than others wait for the lock */
-#define FD_ABOVE       16 /* where no descriptor of the cleaner's is */
+#define ANSWER_SECONDS 8 /* less than others wait for the lock */
 
 /* In the child, which is root's until its first line is done. */
 static _Noreturn void
-become_cleaner(struct actor *a, pid_t helper, int in, int out, int queue,
-    const struct spot *data)
+become_cleaner(struct actor *a, pid_t helper, bool has_data)
 {
 	static char path[] = PATH_HELPERS "/postmulti-cleaner";
-	char name[] = "postmulti-cleaner";
+	const struct spot *data = &dirs.spots[BASE_DATA];
 	char *argv[] = {
-	    name, a->v.queue.path, a->v.data.path, a->v.config.path, NULL};
-	char *env[] = {NULL};
-	int fds[] = {in, out, queue, -1}, i;
+	    path, a->v.queue.path, a->v.data.path, a->v.config.path, NULL};
+	/* What mail_owner can stop must not hold the caller's pipes open. */
 	int null = open("/dev/null", O_RDWR);
+	int fds[] = {null, null, null, [CLEANER_FD_IN] = dirs.cleaner.in,
+	    [CLEANER_FD_OUT] = dirs.cleaner.out,
+	    [CLEANER_FD_QUEUE] = dirs.queue, [CLEANER_FD_DATA] = -1};
 
 	/* Changing ids clears the parent-death signal: it comes after. */
-	if (privs_become(a->mail_uid, a->mail_gid, NULL) != ERR_OK ||
+	if (null == -1 ||
+	    privs_become(a->mail_uid, a->mail_gid, NULL) != ERR_OK ||
 	    prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 || getppid() != helper)
 		_exit(126);
 	/* Only mail_owner may open it; what can't be opened is kept. */
-	if (data->anchor != -1 &&
-	    (fds[3] = path_open_at(data->anchor, data->rest,
+	if (has_data &&
+	    (fds[CLEANER_FD_DATA] = path_open_at(data->anchor, data->rest,
 		 O_RDONLY | O_DIRECTORY, 0)) == -1 &&
 	    errno != ENOENT && !ours_stays(errno) && errno != EXDEV)
 		_exit(126);
-	for (i = 0; i < 4; i++)
-		if (fds[i] != -1 &&
-		    (fds[i] = fcntl(fds[i], F_DUPFD, FD_ABOVE)) == -1)
-			_exit(126);
-	for (i = 0; i < 4; i++)
-		if (fds[i] == -1)
-			(void)close(CLEANER_FD_IN + i);
-		else if (dup2(fds[i], CLEANER_FD_IN + i) == -1)
-			_exit(126);
-	/* What mail_owner can stop must not hold the caller's pipes open. */
-	for (i = 0; i < CLEANER_FD_IN; i++)
-		if (dup2(null, i) == -1)
-			_exit(126);
-	if (close_range(CLEANER_FD_DATA + 1, ~0U, 0) == 0)
-		(void)execve(path, argv, env);
-	_exit(127);
+	channel_exec(argv, fds, COUNT_OF(fds), 0);
 }
 
 enum err
-cleaner_start(struct actor *a, int queue, const struct spot *data,
-    struct channel *c, struct why *why)
+cleaner_start(struct actor *a, bool has_data, struct why *why)
 {
-	pid_t helper = getpid();
-	int up[2], down[2];
+	pid_t helper = getpid(), pid;
+	enum err e = channel_fork(&dirs.cleaner, &pid, why);
 
-	if (pipe2(up, O_CLOEXEC) == -1 || pipe2(down, O_CLOEXEC) == -1)
-		return why_errno(why, "pipe");
-	switch (fork()) {
-	case -1: return why_errno(why, "fork");
-	case 0: become_cleaner(a, helper, down[0], up[1], queue, data);
-	}
-	(void)close(up[1]);
-	(void)close(down[0]);
-	c->in = up[0];
-	c->out = down[1];
-	return ERR_OK;
+	if (e == ERR_OK && pid == 0)
+		become_cleaner(a, helper, has_data);
+	return e;
 }
 
 enum err
-cleaner_ask(const struct channel *c, uint32_t what, uint32_t skip,
-    struct tally *t, struct why *why)
+cleaner_ask(uint32_t what, uint32_t skip, struct tally *t, struct why *why)
 {
 	/* For all answers together: between two mail_owner can stop it. */
 	static struct timespec deadline;
+	const struct channel *c = &dirs.cleaner;
 	const struct order order = {what, skip};
 	enum err e;
 

@@ -151,8 +151,7 @@ clear_queue(struct actor *a, struct tally *t, struct why *why)
 	enum err e;
 
 	/* Refused for mail, it leaves no master.pid where none was. */
-	if ((e = cleaner_ask(&dirs.cleaner, CLEANER_COUNT, 0, t, why)) !=
-		ERR_OK ||
+	if ((e = cleaner_ask(CLEANER_COUNT, 0, t, why)) != ERR_OK ||
 	    (e = hold_master(a, why)) != ERR_OK)
 		return e;
 	if (unlinkat(dirs.queue, "maildrop", AT_REMOVEDIR) == -1 &&
@@ -162,10 +161,8 @@ clear_queue(struct actor *a, struct tally *t, struct why *why)
 		    "submitted",
 		    a->v.queue.path);
 	a->touched = true;
-	if ((e = cleaner_ask(&dirs.cleaner, CLEANER_COUNT, 0, t, why)) !=
-		ERR_OK ||
-	    (e = cleaner_ask(&dirs.cleaner, CLEANER_REMOVE, 0, t, why)) !=
-		ERR_OK)
+	if ((e = cleaner_ask(CLEANER_COUNT, 0, t, why)) != ERR_OK ||
+	    (e = cleaner_ask(CLEANER_REMOVE, 0, t, why)) != ERR_OK)
 		return e;
 	if (dirs.pid != -1)
 		e = path_each(dirs.pid, "pid", remove_ours, &pid_files, why);
@@ -221,9 +218,8 @@ clear_all(struct actor *a, struct tally *t, struct why *why)
 	const struct left queue_left = {a, a->v.queue.path, dirs.queue,
 			      BASE_QUEUE},
 			  data_left = {a, a->v.data.path, -1, BASE_DATA};
-	enum err e = dirs.queue != -1 ?
-	    clear_queue(a, t, why) :
-	    cleaner_ask(&dirs.cleaner, CLEANER_REMOVE, 0, t, why);
+	enum err e = dirs.queue != -1 ? clear_queue(a, t, why) :
+					cleaner_ask(CLEANER_REMOVE, 0, t, why);
 
 	if (e != ERR_OK)
 		return e;

@@ -27,7 +27,7 @@ dirs_tell(struct actor *a, struct why *why)
 	if (a->v.op == OP_INSPECT) {
 		before = p->lines;
 		skip = p->skip > before ? p->skip - before : 0;
-		e = cleaner_ask(&dirs.cleaner, CLEANER_LIST, skip, &t, why);
+		e = cleaner_ask(CLEANER_LIST, skip, &t, why);
 		if (e != ERR_OK)
 			return e;
 		p->lines += skip;

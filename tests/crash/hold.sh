@@ -505,7 +505,7 @@ stopped_cleaner() {
 	until grep -q 'took too long' /tmp/hers.out; do
 		[ $((n += 1)) -le 50 ] || fail "it is never stopped"
 		# One stopped after its last answer would keep the stopper.
-		pkill -KILL -u postfix -f ^postmulti-cleaner
+		pkill -KILL -u postfix -f /postmulti-cleaner
 		[ -d /etc/$name ] || works alice "$POSTMULTI" -I $name -e create
 		: >$STATE/lock
 		as alice "$POSTMULTI" -i $name -e destroy >/tmp/hers.out 2>&1 \
@@ -518,7 +518,7 @@ stopped_cleaner() {
 	done
 	withdrawn
 	# No helper can, once it has done its work.
-	pkill -KILL -u postfix -f ^postmulti-cleaner
+	pkill -KILL -u postfix -f /postmulti-cleaner
 	all_of_others
 	works alice "$POSTMULTI" -i $name -e destroy
 }
