@@ -1,8 +1,9 @@
 /*
  * postmulti-dirs: makes, mends and removes an instance's configuration, queue
  * and data directories, with the queue's sub-directories.
- * Privilege: uid 0 with CAP_CHOWN (root's import also CAP_DAC_READ_SEARCH);
- * owners and modes through descriptors only, never a set-id bit.
+ * Privilege: uid 0 with CAP_CHOWN (root's import and mend also
+ * CAP_DAC_READ_SEARCH, steps that only read none); owners and modes through
+ * descriptors only, never a set-id bit.
  * Refuses: directories without a record of ours, another instance's, and to
  * remove anything that Postfix didn't make.
  */
@@ -24,6 +25,21 @@
 static const cap_value_t caps[] = {CAP_CHOWN, CAP_SETUID, CAP_SETGID};
 
 struct dirs dirs = {.queue = -1, .pid = -1, .master_lock = -1};
+
+/* Which of the three directories a step is about, and what it may do in the
+ * directories above them. */
+#define CONFIG (1u << BASE_CONFIG)
+#define OTHERS (1u << BASE_QUEUE | 1u << BASE_DATA)
+static const struct {
+	unsigned bases, may;
+} steps[OP_COUNT] = {
+    [OP_MAKE] = {CONFIG | OTHERS, SANDBOX_READ | SANDBOX_MKDIR},
+    [OP_REPAIR] = {CONFIG | OTHERS, SANDBOX_READ | SANDBOX_MKDIR},
+    [OP_MEND] = {CONFIG | OTHERS, SANDBOX_READ | SANDBOX_MKDIR},
+    [OP_CLEAR] = {OTHERS, SANDBOX_READ | SANDBOX_RMDIR},
+    [OP_FINISH] = {CONFIG, SANDBOX_READ | SANDBOX_RMDIR},
+    [OP_INSPECT] = {OTHERS, SANDBOX_READ},
+};
 
 /* --- before the locks ---------------------------------------------------- */
 
@@ -54,19 +70,12 @@ static enum err
 confine(struct actor *a, struct why *why)
 {
 	static const cap_value_t keep[] = {CAP_CHOWN, CAP_DAC_READ_SEARCH};
-	static const unsigned may[OP_COUNT] = {
-	    [OP_MAKE] = SANDBOX_READ | SANDBOX_MKDIR,
-	    [OP_REPAIR] = SANDBOX_READ | SANDBOX_MKDIR,
-	    [OP_CLEAR] = SANDBOX_READ | SANDBOX_RMDIR,
-	    [OP_FINISH] = SANDBOX_READ | SANDBOX_RMDIR,
-	    [OP_MEND] = SANDBOX_READ | SANDBOX_MKDIR,
-	    [OP_INSPECT] = SANDBOX_READ,
-	};
+	const unsigned may = steps[a->v.op].may;
 	const struct sandbox_dir reach[] = {
 	    {a->state, SANDBOX_READ | SANDBOX_WRITE},
-	    {dirs.spots[BASE_CONFIG].anchor, may[a->v.op]},
-	    {dirs.spots[BASE_QUEUE].anchor, may[a->v.op]},
-	    {dirs.spots[BASE_DATA].anchor, may[a->v.op]},
+	    {dirs.spots[BASE_CONFIG].anchor, may},
+	    {dirs.spots[BASE_QUEUE].anchor, may},
+	    {dirs.spots[BASE_DATA].anchor, may},
 	    {a->v.op == OP_CLEAR ? dirs.queue : -1,
 		SANDBOX_READ | SANDBOX_WRITE | SANDBOX_RMDIR},
 	};
@@ -150,15 +159,6 @@ prepare_cleaner(struct actor *a, struct why *why)
 static enum err
 prepare(struct actor *a, struct why *why)
 {
-	/* Which of the three a step is about. */
-	static const bool needs[OP_COUNT][BASE_COUNT] = {
-	    [OP_MAKE] = {true, true, true},
-	    [OP_REPAIR] = {true, true, true},
-	    [OP_MEND] = {true, true, true},
-	    [OP_CLEAR] = {[BASE_QUEUE] = true, [BASE_DATA] = true},
-	    [OP_INSPECT] = {[BASE_QUEUE] = true, [BASE_DATA] = true},
-	    [OP_FINISH] = {[BASE_CONFIG] = true},
-	};
 	struct verdict *v = &a->v;
 	struct where *const bases[BASE_COUNT] = {
 	    [BASE_CONFIG] = &v->config,
@@ -173,7 +173,7 @@ prepare(struct actor *a, struct why *why)
 		e = record_open(&a->state, &a->records, why);
 	for (i = 0; i < BASE_COUNT && e == ERR_OK; i++) {
 		dirs.spots[i] = (struct spot){.w = bases[i], .anchor = -1};
-		if (needs[v->op][i])
+		if ((steps[v->op].bases & 1u << i) != 0)
 			e = find_anchor(a, &dirs.spots[i], why);
 	}
 	if (e == ERR_OK && (v->op == OP_CLEAR || v->op == OP_INSPECT))
