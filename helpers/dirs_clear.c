@@ -18,22 +18,22 @@
 static enum err
 hold_master(struct actor *a, struct why *why)
 {
+	const char *queue = a->v.queue.path;
+
 	dirs.pid = path_open_within(dirs.queue, "pid");
 	if (dirs.pid == -1)
-		return errno == ENOENT ?
-		    ERR_OK :
-		    why_errno(why, "open %s/pid", a->v.queue.path);
+		return errno == ENOENT ? ERR_OK :
+					 why_errno(why, "open %s/pid", queue);
 	dirs.master_lock =
-	    path_open_at(dirs.pid, "master.pid", O_RDWR | O_CREAT, 0600);
+	    path_open_at(dirs.pid, OURS_MASTER_PID, O_RDWR | O_CREAT, 0600);
 	if (dirs.master_lock == -1)
-		return why_errno(why, "open %s/pid/master.pid",
-		    a->v.queue.path);
-	if (flock(dirs.master_lock, LOCK_EX | LOCK_NB) == -1)
-		return errno != EWOULDBLOCK ?
-		    why_errno(why, "lock %s/pid/master.pid", a->v.queue.path) :
-		    why_set(why, ERR_STATE, "Instance '%s' is not stopped",
-			a->v.config.path);
-	return ERR_OK;
+		return why_errno(why, "open %s/pid/master.pid", queue);
+	if (flock(dirs.master_lock, LOCK_EX | LOCK_NB) == 0)
+		return ERR_OK;
+	if (errno != EWOULDBLOCK)
+		return why_errno(why, "lock %s/pid/master.pid", queue);
+	return why_set(why, ERR_STATE, "Instance '%s' is not stopped",
+	    a->v.config.path);
 }
 
 /* A directory that may stay; what is left in one of root's is named. */
@@ -70,25 +70,24 @@ note_entry(void *ctx, int dirfd, const char *name)
 	return ERR_OK;
 }
 
-/* What of a directory of root's is Postfix's, by name. */
-struct ours {
-	bool (*is)(const char *);
-	const char *label;
-	struct why *why;
-};
-
+/* One of Postfix's own in a directory of root's, unless it is no file. */
 static enum err
-remove_ours(void *ctx, int dirfd, const char *name)
+remove_file(int dirfd, const char *name, const char *label, struct why *why)
 {
-	const struct ours *ours = ctx;
 	struct stat st;
 
-	if (ours->is(name) &&
-	    fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    S_ISREG(st.st_mode) && unlinkat(dirfd, name, 0) == -1 &&
 	    errno != ENOENT && !ours_stays(errno))
-		return why_errno(ours->why, "remove %s/%s", ours->label, name);
+		return why_errno(why, "remove %s/%s", label, name);
 	return ERR_OK;
+}
+
+static enum err
+remove_pid_file(void *why, int dirfd, const char *name)
+{
+	return ours_pid_file(name) ? remove_file(dirfd, name, "pid", why) :
+				     ERR_OK;
 }
 
 /* parent: -1 for none.  That it stays is noted and no failure. */
@@ -146,8 +145,6 @@ remove_queue_dirs(struct actor *a, struct why *why)
 static enum err
 clear_queue(struct actor *a, struct tally *t, struct why *why)
 {
-	struct ours pid_files = {ours_pid_file, "pid", why};
-	struct ours queue_files = {ours_queue_file, a->v.queue.path, why};
 	enum err e;
 
 	/* Refused for mail, it leaves no master.pid where none was. */
@@ -165,10 +162,10 @@ clear_queue(struct actor *a, struct tally *t, struct why *why)
 	    (e = cleaner_ask(CLEANER_REMOVE, 0, t, why)) != ERR_OK)
 		return e;
 	if (dirs.pid != -1)
-		e = path_each(dirs.pid, "pid", remove_ours, &pid_files, why);
+		e = path_each(dirs.pid, "pid", remove_pid_file, why, why);
 	if (e == ERR_OK)
-		e = path_each(dirs.queue, a->v.queue.path, remove_ours,
-		    &queue_files, why);
+		e = remove_file(dirs.queue, OURS_QUICK_START, a->v.queue.path,
+		    why);
 	return e == ERR_OK ? remove_queue_dirs(a, why) : e;
 }
 
@@ -181,11 +178,10 @@ remove_pid(struct actor *a, struct why *why)
 {
 	char label[PATH_SIZE + 8];
 	const struct left left = {a, label, dirs.pid, BASE_COUNT};
-	struct ours master = {ours_master_pid, label, why};
 	enum err e;
 
 	(void)snprintf(label, sizeof(label), "%s/pid", a->v.queue.path);
-	e = remove_ours(&master, dirs.pid, "master.pid");
+	e = remove_file(dirs.pid, OURS_MASTER_PID, label, why);
 	return e == ERR_OK ? remove_dir(&left, dirs.queue, "pid", why) : e;
 }
 

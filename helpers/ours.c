@@ -16,18 +16,6 @@ ours_pid_file(const char *name)
 }
 
 bool
-ours_master_pid(const char *name)
-{
-	return strcmp(name, "master.pid") == 0;
-}
-
-bool
-ours_queue_file(const char *name)
-{
-	return strcmp(name, "quick-start") == 0;
-}
-
-bool
 ours_data_file(const char *name)
 {
 	return strcmp(name, "master.lock") == 0 ||

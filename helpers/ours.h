@@ -12,9 +12,9 @@
 /* In pid/: those of master(8)'s services, TRANSPORT.NAME. */
 bool ours_pid_file(const char *name);
 /* In pid/: the file that master(8) has locked while it runs. */
-bool ours_master_pid(const char *name);
+#define OURS_MASTER_PID "master.pid"
 /* In the queue directory: what "postfix quick-stop" leaves. */
-bool ours_queue_file(const char *name);
+#define OURS_QUICK_START "quick-start"
 /* In the data directory. */
 bool ours_data_file(const char *name);
 

@@ -135,13 +135,13 @@ static bool
 ours_pid(const char *name, const struct stat *st)
 {
 	return S_ISREG(st->st_mode) &&
-	    (ours_pid_file(name) || ours_master_pid(name));
+	    (ours_pid_file(name) || strcmp(name, OURS_MASTER_PID) == 0);
 }
 
 static bool
 ours_queue(const char *name, const struct stat *st)
 {
-	return S_ISREG(st->st_mode) && ours_queue_file(name);
+	return S_ISREG(st->st_mode) && strcmp(name, OURS_QUICK_START) == 0;
 }
 
 static bool
