@@ -88,32 +88,14 @@ status_of(const struct actor *a)
 	return WIFEXITED(a->reply.status) ? WEXITSTATUS(a->reply.status) : 128;
 }
 
-/* Root's own words for postfix(1); whether there is room for them all. */
-static bool
-words(const struct actor *a, char *out, size_t size)
-{
-	bool fit = true;
-	char **w;
-
-	out[0] = '\0';
-	if (a->v.op != OP_POSTFIX || !a->caller->root || a->argv[1] == NULL)
-		return true;
-	for (w = a->argv + 2; *w != NULL && fit; w++) {
-		(void)strlcat(out, out[0] != '\0' ? " " : "", size);
-		fit = strlcat(out, *w, size) < size;
-	}
-	return fit;
-}
-
 const char *
 audit_action(const struct actor *a)
 {
 	uint32_t action =
 	    a->v.command < ACTION_COUNT ? a->v.command : a->v.action;
 
-	if (a->caller->root && a->v.op == OP_POSTFIX && a->argv[1] != NULL &&
-	    a->argv[2] != NULL && *a->argv[2] != '\0')
-		return a->argv[2];
+	if (a->command != NULL)
+		return a->command;
 	return action < ACTION_COUNT ? action_name((enum action)action) :
 	    a->v.op == OP_INIT       ? "init" :
 				       "none";
@@ -124,8 +106,7 @@ write_line(const struct actor *a, bool done, enum err e, const char *detail)
 {
 	const struct verdict *v = &a->v;
 	const struct op_info *op = op_info(v->op);
-	char uid[16], status[16], ms[24], held[16], root[256];
-	const bool fit = words(a, root, sizeof(root));
+	char uid[16], status[16], ms[24], held[16];
 	const struct log_pair pairs[] = {
 	    {"event", done ? "done" : "decided"},
 	    {"id", id},
@@ -142,8 +123,8 @@ write_line(const struct actor *a, bool done, enum err e, const char *detail)
 		e == ERR_OK         ? "permitted" :
 		    e == ERR_DENIED ? "denied" :
 				      "failed"},
-	    {"words", root},
-	    {"cut", fit ? "" : "words"},
+	    {"words", a->words},
+	    {"cut", a->cut ? "words" : ""},
 	    {"detail", detail},
 	    /* of "done" only: */
 	    {"status", status},
@@ -167,8 +148,7 @@ audit_decided(const struct actor *a)
 	return write_line(a, false, ERR_OK, "");
 }
 
-/* --- denials ---------------------------------------------------------------
- */
+/* --- denials ------------------------------------------------------------ */
 
 /*
  * One small file for each uid that was ever denied anything: when its minute

@@ -24,6 +24,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <bsd/string.h>
+
 #include "exec.h"
 #include "helper.h"
 
@@ -49,6 +51,24 @@ static const cap_value_t caps[] = {CAP_SETUID, CAP_SETGID, CAP_SETPCAP};
 static char program[PATH_SIZE + 16];
 
 /* --- what is about to be run --------------------------------------------- */
+
+/* Root's own words for postfix(1), behind "--". */
+static void
+begin(struct actor *a)
+{
+	char **w = a->argv + 1;
+
+	if (!a->caller->root || w[0] == NULL || w[1] == NULL)
+		return;
+	if (w[1][0] != '\0')
+		a->command = w[1];
+	while (*++w != NULL && !a->cut) {
+		(void)strlcat(a->words, a->words[0] != '\0' ? " " : "",
+		    sizeof(a->words));
+		a->cut =
+		    strlcat(a->words, *w, sizeof(a->words)) >= sizeof(a->words);
+	}
+}
 
 /* Queue and data directories have the owners that postfix-files gives, by
  * stat alone: a swapped one would be root's to work in. */
@@ -354,6 +374,7 @@ main(int argc, char **argv)
 	    .name = "postmulti-exec",
 	    .caps = caps,
 	    .ncaps = sizeof(caps) / sizeof(caps[0]),
+	    .begin = begin,
 	    .prepare = prepare,
 	    .acts = acts,
 	};

@@ -232,6 +232,8 @@ serve(const struct service *h, struct actor *a, struct why *why)
 {
 	enum err e;
 
+	if (h->begin != NULL)
+		h->begin(a);
 	if ((e = ask_start(h, a, why)) != ERR_OK ||
 	    (e = ask_verdict(a, why)) != ERR_OK)
 		return e;

@@ -36,15 +36,18 @@ struct actor {
 	bool acting;  /* permitted, and "decided" was written */
 	uid_t mail_uid;
 	gid_t mail_gid, setgid_gid;
-	int state, records; /* PATH_STATE and its records, once a step that
-			       takes the global lock has opened them; or -1 */
+	const char *command; /* root's own for postfix(1), else NULL */
+	char words[256];     /* the same with what follows it, for the log */
+	bool cut;            /* there was no room for all of them */
+	int state, records;  /* PATH_STATE and its records, once a step that
+				takes the global lock has opened them; or -1 */
 };
 
 /*
- * A step in the actor.  prepare: opens and confines, before any lock.  lock:
- * what else to lock once the global lock is held.  acts, by enum op: does what
- * the second verdict says, NULL for another helper's steps.  release: unlocks,
- * whatever happened.
+ * A step in the actor.  begin: notes what the log is to tell.  prepare: opens
+ * and confines, before any lock.  lock: what else to lock once the global lock
+ * is held.  acts, by enum op: does what the second verdict says, NULL for
+ * another helper's steps.  release: unlocks, whatever happened.
  */
 typedef enum err actor_fn(struct actor *, struct why *);
 
@@ -53,8 +56,9 @@ struct service {
 	const cap_value_t *caps; /* must be there at the start */
 	size_t ncaps;
 	bool locks; /* takes the global lock: prepare opens a->state */
-	actor_fn *prepare, *lock; /* the latter may be NULL */
-	void (*release)(void);    /* so may this */
+	void (*begin)(struct actor *); /* the caller is known; may be NULL */
+	actor_fn *prepare, *lock;      /* the latter may be NULL */
+	void (*release)(void);         /* so may this */
 	actor_fn *const *acts;
 };
 
