@@ -23,18 +23,6 @@ static struct timespec began;
 static bool counted;        /* from here on, for a minute */
 static unsigned suppressed; /* denials of this uid not written before this */
 
-/* The first line of a file in /proc, "" when it can't be read. */
-static void
-read_proc(const char *path, char *text, size_t size)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd == -1 ? 0 : read(fd, text, size - 1);
-
-	(void)close(fd);
-	text[n > 0 ? n : 0] = '\0';
-	text[strcspn(text, "\n")] = '\0';
-}
-
 /* The controlling terminal, wherever the caller's descriptors lead. */
 static void
 read_tty(void)
@@ -43,7 +31,7 @@ read_tty(void)
 	unsigned dev = 0;
 
 	/* Between parentheses there is what the caller called us. */
-	read_proc("/proc/self/stat", stat, sizeof(stat));
+	path_proc("/proc/self/stat", stat, sizeof(stat));
 	if ((p = strrchr(stat, ')')) == NULL ||
 	    sscanf(p, ") %*c %*d %*d %*d %u", &dev) != 1 || dev == 0)
 		return;
@@ -64,7 +52,7 @@ audit_begin(const struct service *h)
 	(void)snprintf(id, sizeof(id), "%lld.%06ld-%ld", (long long)now.tv_sec,
 	    now.tv_nsec / 1000, (long)getpid());
 	read_tty();
-	read_proc("/proc/self/loginuid", loginuid, sizeof(loginuid));
+	path_proc("/proc/self/loginuid", loginuid, sizeof(loginuid));
 	if (strcmp(loginuid, "4294967295") == 0)
 		loginuid[0] = '\0';
 	log_open(h->name);

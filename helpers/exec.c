@@ -282,17 +282,11 @@ static void
 signal_master(pid_t script, int sig)
 {
 	char path[48], text[256], *p = text, *end;
-	ssize_t n = -1;
 	long pid;
-	int fd;
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/task/%d/children",
 	    (int)script, (int)script);
-	if ((fd = open(path, O_RDONLY | O_CLOEXEC)) != -1) {
-		n = read(fd, text, sizeof(text) - 1);
-		(void)close(fd);
-	}
-	text[n > 0 ? n : 0] = '\0';
+	path_proc(path, text, sizeof(text));
 	for (; (pid = strtol(p, &end, 10)) > 0; p = end)
 		if (getsid((pid_t)pid) == pid)
 			(void)kill((pid_t)pid, sig);

@@ -19,7 +19,7 @@ path_open_resolve(int dirfd, const char *name, int flags, mode_t mode,
 {
 	struct open_how h = {
 	    .flags = (uint64_t)(flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK),
-	    .mode = (flags & (O_CREAT | O_TMPFILE)) != 0 ? mode : 0,
+	    .mode = mode,
 	    .resolve = how,
 	};
 
@@ -242,4 +242,15 @@ path_each(int dirfd, const char *label, path_fn *fn, void *ctx, struct why *why)
 	/* What was removed since it was opened has no entries any more. */
 	return n == 0 || errno == ENOENT ? ERR_OK :
 					   why_errno(why, "list %s", label);
+}
+
+void
+path_proc(const char *path, char *line, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd == -1 ? 0 : read(fd, line, size - 1);
+
+	(void)close(fd);
+	line[n > 0 ? n : 0] = '\0';
+	line[strcspn(line, "\n")] = '\0';
 }

@@ -120,18 +120,10 @@ static bool
 initial_userns(void)
 {
 	unsigned long in, out, count;
-	char buf[128];
-	ssize_t n;
-	int fd;
+	char map[128];
 
-	if ((fd = open("/proc/self/uid_map", O_RDONLY | O_CLOEXEC)) == -1)
-		return false;
-	n = read(fd, buf, sizeof(buf) - 1);
-	(void)close(fd);
-	if (n <= 0)
-		return false;
-	buf[n] = '\0';
-	return sscanf(buf, "%lu %lu %lu", &in, &out, &count) == 3 && in == 0 &&
+	path_proc("/proc/self/uid_map", map, sizeof(map));
+	return sscanf(map, "%lu %lu %lu", &in, &out, &count) == 3 && in == 0 &&
 	    out == 0 && count == 4294967295UL;
 }
 
@@ -160,23 +152,13 @@ check_setuid(const struct startup *s, const char *self, struct why *why)
 	return ERR_OK;
 }
 
-/* CPU time counts from before the exec: else the caller could leave us no more
- * than what takes us to the lock. */
-static rlim_t
-used_up(int resource)
-{
-	struct timespec t = {0, 0};
-
-	if (resource == RLIMIT_CPU)
-		(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-	return (rlim_t)t.tv_sec;
-}
-
 enum err
 startup_check(const struct startup *s, int argc, char **argv,
     const cap_value_t *caps, size_t ncaps, struct why *why)
 {
+	struct timespec used;
 	struct rlimit lim;
+	rlim_t floor;
 	enum err e;
 	size_t i;
 
@@ -192,14 +174,20 @@ startup_check(const struct startup *s, int argc, char **argv,
 	    (e = check_setuid(s, argv[0], why)) != ERR_OK ||
 	    (e = privs_have(caps, ncaps, why)) != ERR_OK)
 		return e;
-	for (i = 0; !s->root && i < sizeof(floors) / sizeof(floors[0]); i++)
+	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+	for (i = 0; !s->root && i < sizeof(floors) / sizeof(floors[0]); i++) {
+		floor = floors[i].floor;
+		/* Counts from before the exec: else the caller could leave us
+		 * no more than what takes us to the lock. */
+		if (floors[i].resource == RLIMIT_CPU)
+			floor += (rlim_t)used.tv_sec;
 		if (getrlimit(floors[i].resource, &lim) == -1 ||
-		    lim.rlim_cur <
-			floors[i].floor + used_up(floors[i].resource))
+		    lim.rlim_cur < floor)
 			return why_set(why, ERR_LIMIT,
 			    "resource limit too low: %s is under %llu",
 			    floors[i].name,
 			    (unsigned long long)floors[i].floor);
+	}
 	return ERR_OK;
 }
 
