@@ -104,42 +104,31 @@ identify(int parent, const char *name, struct where *w, struct why *why)
 	return ERR_OK;
 }
 
-/* Makes one of the three, ancestors (root's create only) included, and opens
- * its parent: *parent is the caller's to close. */
+/* Makes one of the three, ancestors (root's create only) included, and leaves
+ * its parent open. */
 static enum err
 make_base(struct actor *a, struct spot *p, const struct entry *en, int *parent,
     const char **name, struct why *why)
 {
 	static const struct entry ancestor = {.is_dir = 1, .mode = 0755};
-	char *rest = p->rest, *next = strsep(&rest, "/");
-	int dir = path_open_at(p->anchor, ".", O_RDONLY | O_DIRECTORY, 0), sub;
-	enum err e = ERR_OK;
+	char *rest = p->rest;
+	int dir = path_open_at(p->anchor, ".", O_RDONLY | O_DIRECTORY, 0);
+	enum err e;
 
-	for (; e == ERR_OK && dir != -1 && rest != NULL;
-	     next = strsep(&rest, "/")) {
-		e = ensure_dir(a, dir, next, &ancestor, p->w->path, why);
-		sub = e != ERR_OK ?
-		    -1 :
-		    path_open_at(dir, next, O_RDONLY | O_DIRECTORY, 0);
-		if (e == ERR_OK && fsync(dir) == -1)
-			e = why_errno(why, "fsync above %s", p->w->path);
-		(void)close(dir);
-		dir = sub;
+	while ((*parent = dir) != -1) {
+		*name = strsep(&rest, "/");
+		e = ensure_dir(a, dir, *name, rest != NULL ? &ancestor : en,
+		    p->w->path, why);
+		if (e != ERR_OK)
+			return e;
+		if (fsync(dir) == -1)
+			return why_errno(why, "fsync above %s", p->w->path);
+		if (rest == NULL)
+			return identify(dir, *name, p->w, why);
+		dir = path_open_at(*parent, *name, O_RDONLY | O_DIRECTORY, 0);
+		(void)close(*parent);
 	}
-	if (e != ERR_OK) {
-		if (dir != -1)
-			(void)close(dir);
-		return e;
-	}
-	if (dir == -1 || next == NULL)
-		return why_errno(why, "open above %s", p->w->path);
-	*parent = dir;
-	*name = next;
-	if ((e = ensure_dir(a, dir, next, en, p->w->path, why)) != ERR_OK)
-		return e;
-	if (fsync(dir) == -1)
-		return why_errno(why, "fsync above %s", p->w->path);
-	return identify(dir, next, p->w, why);
+	return why_errno(why, "open above %s", p->w->path);
 }
 
 /* chown -R and chmod of directories, as post-install does, by descriptor. */
