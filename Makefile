@@ -85,9 +85,10 @@ HELPER_OBJS = libcommon/err libcommon/path $(DROP_OBJS) \
 postmulti-config_OBJS = $(HELPER_OBJS) libcommon/record \
 	      libcommon/path_read libcommon/name libcommon/edit \
 	      libcommon/shared helpers/page helpers/config helpers/cffile
-postmulti-dirs_OBJS = $(HELPER_OBJS) libcommon/record helpers/page \
-	      helpers/dirs helpers/dirs_make helpers/dirs_clear \
-	      helpers/dirs_tell helpers/dirs_cleaner helpers/ours
+postmulti-dirs_OBJS = $(HELPER_OBJS) libcommon/record \
+	      libcommon/record_write helpers/page helpers/dirs \
+	      helpers/dirs_make helpers/dirs_clear helpers/dirs_tell \
+	      helpers/dirs_cleaner helpers/ours
 postmulti-exec_OBJS = $(HELPER_OBJS) libcommon/path_read helpers/exec \
 	      helpers/exec_reset
 

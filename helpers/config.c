@@ -7,7 +7,6 @@
  * Refuses: parameters other than those named here, values it can't check.
  */
 
-#include <sys/capability.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <errno.h>

@@ -8,7 +8,6 @@
  * remove anything that Postfix didn't make.
  */
 
-#include <sys/capability.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -160,11 +159,7 @@ static enum err
 prepare(struct actor *a, struct why *why)
 {
 	struct verdict *v = &a->v;
-	struct where *const bases[BASE_COUNT] = {
-	    [BASE_CONFIG] = &v->config,
-	    [BASE_QUEUE] = &v->queue,
-	    [BASE_DATA] = &v->data,
-	};
+	struct where *const bases[] = {&v->config, &v->queue, &v->data};
 	enum err e = ERR_OK;
 	size_t i;
 
@@ -186,8 +181,9 @@ prepare(struct actor *a, struct why *why)
 /* A step that begins with a record, unless it is resumed; refused before
  * anything was touched, it leaves none. */
 static enum err
-recorded(struct actor *a, actor_fn *step, struct why *why)
+recorded(struct actor *a, struct why *why)
 {
+	actor_fn *step = a->v.op == OP_CLEAR ? dirs_clear : dirs_make;
 	struct record *r = &a->v.record;
 	bool fresh = r->time == 0;
 	enum err e = ERR_OK;
@@ -203,22 +199,10 @@ recorded(struct actor *a, actor_fn *step, struct why *why)
 	return e;
 }
 
-static enum err
-make(struct actor *a, struct why *why)
-{
-	return recorded(a, dirs_make, why);
-}
-
-static enum err
-clear(struct actor *a, struct why *why)
-{
-	return recorded(a, dirs_clear, why);
-}
-
 static actor_fn *const acts[OP_COUNT] = {
-    [OP_MAKE] = make,
-    [OP_REPAIR] = make,
-    [OP_CLEAR] = clear,
+    [OP_MAKE] = recorded,
+    [OP_REPAIR] = recorded,
+    [OP_CLEAR] = recorded,
     [OP_FINISH] = dirs_finish,
     [OP_MEND] = dirs_make,
     [OP_INSPECT] = dirs_tell,

@@ -284,7 +284,6 @@ helper_main(const struct service *h, int argc, char **argv)
 	if (startup_clean(&startup, &why) != ERR_OK ||
 	    startup_check(&startup, argc, argv, h->caps, h->ncaps, &why) !=
 		ERR_OK) {
-		a->v.op = OP_NONE;
 		if (startup_can_reply())
 			send_reply(a, ERR_PRIVILEGE, &why);
 		else

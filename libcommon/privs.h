@@ -3,7 +3,7 @@
 
 /*
  * Users, groups and capabilities of the calling process.  The only file that
- * includes libcap.  Every drop is checked, read back, and tried to undo.
+ * calls libcap.  Every drop is checked and read back.
  */
 
 #include <sys/capability.h>

@@ -42,8 +42,12 @@ enum err record_open(int *state, int *dirfd, struct why *);
 /* The latter without making anything; ERR_NOTFOUND when there is none. */
 enum err record_open_existing(int *dirfd, struct why *);
 
-enum err record_write(int dirfd, const struct record *, struct why *);
+/* Ends a record; that there is none is fine. */
 enum err record_remove(int dirfd, const char *config, struct why *);
+
+/* --- writing (record_write.c), only in postmulti-dirs -------------------- */
+
+enum err record_write(int dirfd, const struct record *, struct why *);
 
 /* --- reading (record_read.c), never linked into a set-uid program -------- */
 
