@@ -46,6 +46,7 @@ bool
 path_is_clean(const char *path)
 {
 	const char *p;
+	size_t n;
 
 	if (path[0] != '/' || path[1] == '\0' ||
 	    strnlen(path, PATH_SIZE) == PATH_SIZE)
@@ -55,11 +56,8 @@ path_is_clean(const char *path)
 			return false;
 		if (*p != '/')
 			continue;
-		if (p[1] == '/' || p[1] == '\0')
-			return false;
-		if (p[1] == '.' && (p[2] == '/' || p[2] == '\0'))
-			return false;
-		if (strncmp(p, "/..", 3) == 0 && (p[3] == '/' || p[3] == '\0'))
+		n = strcspn(p + 1, "/");
+		if (n == 0 || (n <= 2 && strncmp(p + 1, "..", n) == 0))
 			return false;
 	}
 	return true;
