@@ -50,9 +50,9 @@ struct reader_target {
 };
 
 /*
- * The jobs, arg a struct reader_target.  reader_all gives the host and all
- * entries, ERR_STATE when there are no defaults, ERR_UNKNOWN when the primary
- * needs ask (not confined, then).  reader_one reads one directory natively,
+ * The jobs, arg a struct reader_target; ERR_STATE when there are no defaults.
+ * reader_all gives the host and all entries, ERR_UNKNOWN when the primary needs
+ * ask (not confined, then).  reader_one reads one directory natively,
  * reader_ask by postconf -xc; both give one entry.  reader_defaults asks
  * postconf -d, no arg.  reader_alternates gives an entry for each directory
  * of alternate_config_directories that has a main.cf.

@@ -9,11 +9,13 @@
 #include "postconf.h"
 #include "reader.h"
 
-/* One main.cf at a time, in static memory: a thousand cost no allocation. */
+/* One main.cf at a time, in static memory: a thousand cost no allocation.  All
+ * of it is of the job that this process does now. */
 static char file[MAINCF_MAX];
 static char label[PATH_SIZE + sizeof("/main.cf")];
 static struct maincf main_cf;
 static struct record record;
+static char list[1024 * 1024]; /* of directories */
 
 /* Names of the primary's parameters that only the front-end needs. */
 static const struct extra {
@@ -42,6 +44,17 @@ printable(char *s)
 	for (; *s != '\0'; s++)
 		if (*s < ' ' || *s > '~')
 			*s = '?';
+}
+
+/* Those a job was told, or the cached ones; NULL where there are none. */
+static const struct defaults *
+defaults_of(const struct reader_target *t, struct why *why)
+{
+	static struct defaults cached;
+
+	if (t->defaults != NULL)
+		return t->defaults;
+	return defaults_load(&cached, why) == ERR_OK ? &cached : NULL;
 }
 
 /* Reads DIR/main.cf; *noaccess when only permission is missing. */
@@ -159,17 +172,26 @@ secondary(struct reader_out *out, const struct defaults *d, uint32_t index,
 	finish(out, e, d, noaccess, &why);
 }
 
+/* Those on the list, the first of them with that index. */
+static void
+secondaries(struct reader_out *out, const struct defaults *d, uint32_t index)
+{
+	const char *pos = list, *dir;
+	size_t n;
+
+	while ((n = site_next(&pos, &dir)) > 0)
+		secondary(out, d, index++, dir, n);
+}
+
 enum err
 reader_one(struct reader_out *out, const void *arg, struct why *why)
 {
 	const struct reader_target *t = arg;
-	static struct defaults cached;
+	const struct defaults *d = defaults_of(t, why);
 
-	(void)why;
-	if (t->defaults == NULL && defaults_load(&cached, why) != ERR_OK)
+	if (d == NULL)
 		return ERR_STATE;
-	secondary(out, t->defaults != NULL ? t->defaults : &cached, t->index,
-	    t->dir, strlen(t->dir));
+	secondary(out, d, t->index, t->dir, strlen(t->dir));
 	return ERR_OK;
 }
 
@@ -211,7 +233,7 @@ read_extras(const struct defaults *d, struct host *h, struct why *why)
 }
 
 static enum err
-read_host(const struct defaults *d, char *list, size_t size, struct why *why)
+read_host(const struct defaults *d, struct why *why)
 {
 	struct host *h = &record.u.host;
 	const char *pos = list, *dir;
@@ -224,8 +246,8 @@ read_host(const struct defaults *d, char *list, size_t size, struct why *why)
 	printable(h->site.wrapper);
 	printable(h->site.mail_owner);
 	printable(h->site.setgid_group);
-	e = site_list(&main_cf, d, "multi_instance_directories", list, size,
-	    why);
+	e = site_list(&main_cf, d, "multi_instance_directories", list,
+	    sizeof(list), why);
 	if (e == ERR_OK)
 		while (site_next(&pos, &dir) > 0)
 			h->count++;
@@ -236,7 +258,7 @@ read_host(const struct defaults *d, char *list, size_t size, struct why *why)
  * instead, so that at least the defaults are known. */
 static enum err
 primary(struct reader_out *out, const struct defaults *d, bool by_postconf,
-    char *list, size_t size, struct why *why)
+    struct why *why)
 {
 	const char *dir =
 	    defaults_get(d, "config_directory", strlen("config_directory"));
@@ -257,7 +279,7 @@ primary(struct reader_out *out, const struct defaults *d, bool by_postconf,
 		record.u.host.partial = 1;
 		e = maincf_parse(&main_cf, label, "", 0, why);
 	}
-	if (e != ERR_OK || (e = read_host(d, list, size, why)) != ERR_OK)
+	if (e != ERR_OK || (e = read_host(d, why)) != ERR_OK)
 		return e;
 	reader_put(out, &record);
 	in = record.u.host.site.primary;
@@ -270,53 +292,34 @@ primary(struct reader_out *out, const struct defaults *d, bool by_postconf,
 enum err
 reader_all(struct reader_out *out, const void *arg, struct why *why)
 {
-	static struct defaults cached;
-	static char list[1024 * 1024];
 	const struct reader_target *t = arg;
-	const struct defaults *d = t->defaults;
-	const char *pos = list, *dir;
-	uint32_t index = 0;
+	const struct defaults *d = defaults_of(t, why);
 	enum err e;
-	size_t n;
 
-	if (d == NULL) {
-		if (defaults_load(&cached, why) != ERR_OK)
-			return ERR_STATE;
-		d = &cached;
-	}
-	e = primary(out, d, t->ask, list, sizeof(list), why);
-	if (e != ERR_OK)
-		return e;
-	while ((n = site_next(&pos, &dir)) > 0)
-		secondary(out, d, ++index, dir, n);
-	return ERR_OK;
+	if (d == NULL)
+		return ERR_STATE;
+	e = primary(out, d, t->ask, why);
+	if (e == ERR_OK)
+		secondaries(out, d, 1);
+	return e;
 }
 
 /* Those that were deported are there; what the primary can't tell isn't. */
 enum err
 reader_alternates(struct reader_out *out, const void *arg, struct why *why)
 {
-	static struct defaults cached;
-	static char list[1024 * 1024];
 	const struct reader_target *t = arg;
-	const struct defaults *d = t->defaults;
-	const char *pos = list, *dir;
-	uint32_t index = 0;
+	const struct defaults *d = defaults_of(t, why);
 	bool noaccess;
 	enum err e;
-	size_t n;
 
-	if (d == NULL) {
-		if ((e = defaults_load(&cached, why)) != ERR_OK)
-			return e;
-		d = &cached;
-	}
+	if (d == NULL)
+		return ERR_STATE;
 	if ((e = load(t->dir, &noaccess, why)) != ERR_OK ||
 	    (e = site_list(&main_cf, d, "alternate_config_directories", list,
 		 sizeof(list), why)) != ERR_OK)
 		return e;
-	while ((n = site_next(&pos, &dir)) > 0)
-		secondary(out, d, index++, dir, n);
+	secondaries(out, d, 0);
 	return ERR_OK;
 }
 
