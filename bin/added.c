@@ -22,8 +22,6 @@ static enum err
 derive(const struct options *o, const char *param, const char *given,
     const char *primary, char *out, struct why *why)
 {
-	char parent[PATH_SIZE];
-
 	memset(out, 0, PATH_SIZE);
 	if (given[0] != '\0') {
 		(void)strlcpy(out, given, PATH_SIZE);
@@ -32,9 +30,7 @@ derive(const struct options *o, const char *param, const char *given,
 	if (!named(o))
 		return why_set(why, ERR_SYNTAX, "Missing %s parameter value",
 		    param);
-	(void)path_split(primary, parent);
-	if ((size_t)snprintf(out, PATH_SIZE, "%s/%s",
-		strcmp(parent, "/") == 0 ? "" : parent, o->name) >= PATH_SIZE)
+	if (!site_sibling(primary, o->name, out))
 		return why_set(why, ERR_LIMIT, "%s: the path is too long",
 		    param);
 	return ERR_OK;

@@ -202,7 +202,7 @@ static void
 scan(struct doctor *d, enum kind kind)
 {
 	const struct instance *primary = &d->list->v[0].i;
-	char parent[PATH_SIZE], path[PATH_SIZE * 2];
+	char parent[PATH_SIZE], path[PATH_SIZE];
 	struct dirent *de;
 	DIR *dir;
 
@@ -214,9 +214,8 @@ scan(struct doctor *d, enum kind kind)
 	while ((de = readdir(dir)) != NULL) {
 		if (strncmp(de->d_name, "postfix-", 8) != 0)
 			continue;
-		(void)snprintf(path, sizeof(path), "%s/%s",
-		    strcmp(parent, "/") == 0 ? "" : parent, de->d_name);
-		if (path_is_clean(path) && looks_like(d, kind, path) &&
+		if (site_sibling(dir_of(primary, kind), de->d_name, path) &&
+		    path_is_clean(path) && looks_like(d, kind, path) &&
 		    !is_known(d, kind, path))
 			tell(d, kind, path);
 	}

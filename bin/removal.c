@@ -177,16 +177,14 @@ static void
 name_left(const struct instances *list, const struct instance *in,
     const char *primary, const char *own)
 {
-	char parent[PATH_SIZE], path[PATH_SIZE * 2];
+	char path[PATH_SIZE];
 	struct stat st;
 
 	if (is_claimed(list, in, own) && lstat(own, &st) == 0)
 		msg_warn("%s: left alone, it is not %s's alone", own, in->dir);
 	/* Where create would have made it. */
-	(void)path_split(primary, parent);
-	(void)snprintf(path, sizeof(path), "%s/%s",
-	    strcmp(parent, "/") == 0 ? "" : parent, strrchr(in->dir, '/') + 1);
-	if (strcmp(path, own) != 0 && lstat(path, &st) == 0 &&
+	if (site_sibling(primary, strrchr(in->dir, '/') + 1, path) &&
+	    strcmp(path, own) != 0 && lstat(path, &st) == 0 &&
 	    !is_claimed(list, in, path))
 		msg_warn("%s: left alone, it may have been %s's: please verify "
 			 "contents and remove by hand",

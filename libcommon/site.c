@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <string.h>
 
 #include <bsd/string.h>
@@ -158,6 +159,30 @@ site_next(const char **pos, const char **entry)
 	while (n > 1 && (*entry)[n - 1] == '/')
 		n--;
 	return n;
+}
+
+bool
+site_next_dir(const char **pos, char *dir)
+{
+	const char *entry;
+	size_t n;
+
+	do
+		n = site_next(pos, &entry);
+	while (n >= PATH_SIZE);
+	memcpy(dir, entry, n);
+	dir[n] = '\0';
+	return n > 0;
+}
+
+bool
+site_sibling(const char *primary, const char *name, char *out)
+{
+	char parent[PATH_SIZE];
+
+	(void)path_split(primary, parent);
+	return snprintf(out, PATH_SIZE, "%s/%s",
+		   strcmp(parent, "/") == 0 ? "" : parent, name) < PATH_SIZE;
 }
 
 struct list {

@@ -41,8 +41,9 @@ struct defaults {
 extern const char *const defaults_params[];
 
 /*
- * Reads the cache.  ERR_NOTFOUND when it is missing, not root's, or was made
- * from another postconf binary than the one installed now.
+ * Reads the cache.  ERR_NOTFOUND when it is missing or was made from another
+ * postconf binary than the one installed now, ERR_UNTRUSTED when others than
+ * root could have written it.
  */
 enum err defaults_load(struct defaults *, struct why *);
 
@@ -92,6 +93,13 @@ bool site_delegate_group_ok(const char *group);
 enum err site_instance(const struct maincf *, const struct defaults *,
     struct instance *inst, struct why *);
 
+/*
+ * Where an instance of that name has a directory when nobody says otherwise:
+ * beside the primary's of that kind.  false when it doesn't fit in out
+ * (PATH_SIZE).
+ */
+bool site_sibling(const char *primary, const char *name, char *out);
+
 /* Fills *site from the primary's parsed main.cf. */
 enum err site_primary(const struct maincf *, const struct defaults *,
     struct site *site, struct why *);
@@ -108,6 +116,11 @@ enum err site_list(const struct maincf *, const struct defaults *,
  * *pos = list.
  */
 size_t site_next(const char **pos, const char **entry);
+
+/* The same, copied to dir (PATH_SIZE), ready to be used; entries that are too
+ * long to be a directory's path are left out: cut short they may be another's.
+ * false at the end. */
+bool site_next_dir(const char **pos, char *dir);
 
 /* Whether a directory is on a list. */
 bool site_list_has(const char *list, const char *dir);

@@ -9,19 +9,6 @@
 
 /* Instances that are to be: where they go, and that nobody has that. */
 
-/* The sibling of one of the primary's directories. */
-static bool
-sibling(const char *of, const char *name, char *out)
-{
-	char parent[PATH_SIZE];
-	int n;
-
-	(void)path_split(of, parent);
-	n = snprintf(out, PATH_SIZE, "%s%s%s", parent,
-	    parent[1] == '\0' ? "" : "/", name);
-	return n < PATH_SIZE && path_is_clean(out);
-}
-
 enum err
 fresh_derive(struct judge *j, struct record *r, struct why *why)
 {
@@ -47,7 +34,8 @@ fresh_derive(struct judge *j, struct record *r, struct why *why)
 		if (dirs[i].given[0] != '\0')
 			(void)strlcpy(dirs[i].out, dirs[i].given, PATH_SIZE);
 		else if (r->name[0] == '\0' ||
-		    !sibling(dirs[i].of, r->name, dirs[i].out))
+		    !site_sibling(dirs[i].of, r->name, dirs[i].out) ||
+		    !path_is_clean(dirs[i].out))
 			return why_set(why, ERR_SYNTAX,
 			    "a new instance needs a name%s",
 			    j->caller->root ? " or its directories" : "");
@@ -157,21 +145,17 @@ static void
 collide_alternates(struct unique *u)
 {
 	const struct named_dir dirs[] = NAMED_DIRS(u->r);
-	const char *pos = u->j->alt, *entry;
+	const char *pos = u->j->alt;
 	char dir[PATH_SIZE];
-	size_t n, i;
+	size_t i;
 
-	while (u->err == ERR_OK && (n = site_next(&pos, &entry)) > 0) {
-		if (n >= sizeof(dir))
-			continue;
-		(void)strlcpy(dir, entry, n + 1);
+	while (u->err == ERR_OK && site_next_dir(&pos, dir))
 		for (i = 0; i < 3 && u->err == ERR_OK; i++)
 			if (dirs[i].w->path[0] != '\0' &&
 			    same_dir(dirs[i].w, dir) &&
 			    !(i == 0 && u->own_alternate))
 				u->err = in_use(u->why, &dirs[i],
 				    "alternate_config_directories");
-	}
 }
 
 /* An instance's own directories are three different ones. */

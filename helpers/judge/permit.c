@@ -83,16 +83,10 @@ static int
 count_record(void *ctx, const struct record *r)
 {
 	struct count *c = ctx;
-	const char *pos = c->j->list, *entry;
-	size_t n;
 
-	if (strcmp(r->config.path, c->self) == 0)
-		return 0;
-	while ((n = site_next(&pos, &entry)) > 0)
-		if (strncmp(entry, r->config.path, n) == 0 &&
-		    r->config.path[n] == '\0')
-			return 0;
-	c->n += has_prefix(r->name, c->prefix);
+	if (strcmp(r->config.path, c->self) != 0 &&
+	    !site_list_has(c->j->list, r->config.path))
+		c->n += has_prefix(r->name, c->prefix);
 	return 0;
 }
 

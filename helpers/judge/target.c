@@ -131,16 +131,12 @@ int
 target_each(struct judge *j, const struct selector *sel,
     int (*fn)(void *, const struct seen *), void *ctx)
 {
-	const char *pos = j->list, *entry;
+	const char *pos = j->list;
 	struct seen s;
 	char dir[PATH_SIZE];
-	size_t n;
 	int stop = 0;
 
-	while (stop == 0 && (n = site_next(&pos, &entry)) > 0) {
-		if (n >= sizeof(dir))
-			continue; /* cut short it may be another one's name */
-		(void)strlcpy(dir, entry, n + 1);
+	while (stop == 0 && site_next_dir(&pos, dir)) {
 		if (strcmp(dir, j->primary.path) == 0 || !may_be(sel, dir))
 			continue;
 		target_read(j, dir, &s);
