@@ -76,7 +76,12 @@ const char *target_label(const struct selector *);
 int target_each(struct judge *j, const struct selector *,
     int (*fn)(void *, const struct seen *), void *ctx);
 
-/* Reads one instance by its directory. */
+/* Reads a file like main.cf from a directory into text (MAINCF_MAX), which *cf
+ * then refers to; w gets the directory's identity. */
+enum err target_maincf(struct judge *j, const char *dir, const char *name,
+    struct where *w, char *text, struct maincf *cf, struct why *why);
+
+/* Reads one instance by its directory; j->cf is its main.cf afterwards. */
 void target_read(struct judge *j, const char *dir, struct seen *);
 
 /* The directory at a path: device and inode, 0 when there is none. */
@@ -98,8 +103,7 @@ enum err target_idle(const char *config, struct why *why);
 /* ERR_CONFLICT, saying who began what. */
 enum err target_busy(const struct record *, struct why *why);
 
-/* --- permit.c: what the policy says ----------------------------------------
- */
+/* --- permit.c: what the policy says -------------------------------------- */
 
 /* Permission for an action on an instance; root always.  Fills the verdict's
  * rule and action. */
@@ -118,8 +122,7 @@ enum err permit_import(struct judge *j, const struct seen *,
  * are denied, and *why says that. */
 enum err permit_no_destroy(struct judge *j, struct verdict *, struct why *why);
 
-/* --- fresh.c: instances that are to be -------------------------------------
- */
+/* --- fresh.c: instances that are to be ----------------------------------- */
 
 /* The directories of an instance to be made: root's from the frame, a
  * delegate's derived from the name (P9). */
@@ -130,8 +133,7 @@ enum err fresh_derive(struct judge *j, struct record *, struct why *why);
 enum err fresh_unique(struct judge *j, const char *self, const char *name,
     const struct record *, struct why *why);
 
-/* --- trust.c, files.c ------------------------------------------------------
- */
+/* --- trust.c, files.c ---------------------------------------------------- */
 
 /* The trust walk over an instance's configuration; always ERR_OK for root. */
 enum err trust_check(struct judge *j, const struct seen *, struct why *why);
@@ -147,8 +149,7 @@ enum err trust_running(const char *queue, bool *running, struct why *why);
 /* postfix-files of the meta directory, reduced to an instance's own tree. */
 enum err files_read(struct judge *j, struct verdict *, struct why *why);
 
-/* --- dirs.c, destroy.c -----------------------------------------------------
- */
+/* --- dirs.c, destroy.c --------------------------------------------------- */
 
 /* The record that a destroy of a listed instance begins with, or that it
  * goes on with: its directories, no other instance's. */

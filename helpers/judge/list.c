@@ -12,8 +12,7 @@
 /* config.c's operations that write the primary's lists, and what may come
  * only after or before one: installing the files, removing them. */
 
-/* --- the lists -------------------------------------------------------------
- */
+/* --- the lists ----------------------------------------------------------- */
 
 /*
  * Both lists as they shall be, e saying how making the first one went.  Like

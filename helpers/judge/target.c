@@ -31,10 +31,9 @@ target_where(const char *path, bool trusted, struct where *w, struct why *why)
 	return e;
 }
 
-/* Reads DIR/main.cf; w gets the directory's identity. */
-static enum err
-read_maincf(struct judge *j, const char *dir, struct where *w, char *text,
-    struct maincf *cf, struct why *why)
+enum err
+target_maincf(struct judge *j, const char *dir, const char *name,
+    struct where *w, char *text, struct maincf *cf, struct why *why)
 {
 	char label[PATH_SIZE + 16];
 	bool trusted = !j->caller->root;
@@ -43,14 +42,14 @@ read_maincf(struct judge *j, const char *dir, struct where *w, char *text,
 	size_t len;
 	int dirfd, fd;
 
-	(void)snprintf(label, sizeof(label), "%s/main.cf", dir);
+	(void)snprintf(label, sizeof(label), "%s/%s", dir, name);
 	if ((e = path_open_dir(dir, trusted, &dirfd, why)) != ERR_OK)
 		return e;
 	if (fstat(dirfd, &st) == 0) {
 		w->dev = st.st_dev;
 		w->ino = st.st_ino;
 	}
-	e = path_open_file(dirfd, "main.cf", label, trusted, &fd, why);
+	e = path_open_file(dirfd, name, label, trusted, &fd, why);
 	(void)close(dirfd);
 	if (e != ERR_OK)
 		return e;
@@ -77,8 +76,8 @@ target_site(struct judge *j, struct why *why)
 		return why_set(why, ERR_STATE, "no usable config_directory");
 	(void)strlcpy(j->primary.path, dir, sizeof(j->primary.path));
 	(void)strlcpy(j->site.primary.dir, dir, sizeof(j->site.primary.dir));
-	e = read_maincf(j, dir, &j->primary, j->primary_text, &j->primary_cf,
-	    why);
+	e = target_maincf(j, dir, "main.cf", &j->primary, j->primary_text,
+	    &j->primary_cf, why);
 	if (e != ERR_OK)
 		return e;
 	if ((e = site_primary(&j->primary_cf, &j->defaults, &j->site, why)) !=
@@ -103,7 +102,8 @@ target_read(struct judge *j, const char *dir, struct seen *s)
 		    "%.200s: not a usable absolute path", dir);
 		return;
 	}
-	s->err = read_maincf(j, dir, &s->config, j->text, &j->cf, &s->why);
+	s->err = target_maincf(j, dir, "main.cf", &s->config, j->text, &j->cf,
+	    &s->why);
 	if (s->err == ERR_OK)
 		s->err = site_instance(&j->cf, &j->defaults, &s->in, &s->why);
 	if (s->err != ERR_OK) {
@@ -176,7 +176,6 @@ target_promised(const struct record *r)
 	return (struct object){r->name, r->group, false};
 }
 
-/* How messages call what a selector names. */
 const char *
 target_label(const struct selector *sel)
 {

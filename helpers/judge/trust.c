@@ -107,25 +107,11 @@ check_shared(struct judge *j, struct why *why)
 {
 	static char text[MAINCF_MAX];
 	static struct maincf proto;
-	enum err e;
-	size_t len = 0;
-	int dir, fd;
+	struct where meta;
+	enum err e = target_maincf(j, j->site.meta_directory, "main.cf.proto",
+	    &meta, text, &proto, why);
 
-	e = path_open_dir(j->site.meta_directory, true, &dir, why);
-	if (e != ERR_OK)
-		return e;
-	e = path_open_file(dir, "main.cf.proto", "main.cf.proto", true, &fd,
-	    why);
-	(void)close(dir);
-	if (e != ERR_OK)
-		return e;
-	e = path_slurp(fd, "main.cf.proto", text, sizeof(text), &len, why);
-	(void)close(fd);
-	if (e != ERR_OK ||
-	    (e = maincf_parse(&proto, "main.cf.proto", text, len, why)) !=
-		ERR_OK)
-		return e;
-	return shared(j, &proto, why);
+	return e != ERR_OK ? e : shared(j, &proto, why);
 }
 
 /* Queue or data directory, as far as it exists: below directories that are
