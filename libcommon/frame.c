@@ -123,7 +123,7 @@ part_ok(const struct part *p, const void *value, bool root)
 }
 
 enum err
-frame_check(const struct frame *f, enum helper helper, int root,
+frame_check(const struct frame *f, enum helper helper, bool root,
     struct why *why)
 {
 	const struct op_info *op = op_info(f->op);

@@ -8,10 +8,11 @@
  * that is checked.  Change a struct, bump the version.
  *
  * A frame names things; it carries no uid, no policy and no permission.  For
- * callers other than root it carries names and enumerations only: the fields
- * in PROTO_ROOT_FIELDS must then be empty.
+ * callers other than root it carries names and enumerations only: what is
+ * root's (see struct frame) must then be empty.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -169,7 +170,7 @@ _Static_assert(sizeof(struct reply) == PROTO_SIZE, "reply size");
  * characters of names and paths; root: whether the caller's real uid is 0.
  * ERR_PROTOCOL with the field's name otherwise.  helper: whose frame it is.
  */
-enum err frame_check(const struct frame *, enum helper helper, int root,
+enum err frame_check(const struct frame *, enum helper helper, bool root,
     struct why *);
 
 /* The same for a reply to op. */

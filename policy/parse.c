@@ -109,7 +109,6 @@ add_group(struct parser *ps, const struct lex_word *w, struct rule *r)
 		(void)strlcpy(g->name, w->text + 1, sizeof(g->name));
 		p->ngroups++;
 	}
-	g->in_deny |= r->deny;
 	r->who = WHO_GROUP;
 	r->group = (unsigned)i;
 	return ERR_OK;

@@ -14,8 +14,6 @@
 
 #include "err.h"
 
-#define POLICY_DIR_DEFAULT "/etc/postmulti"
-
 /* X(enumerator, name in policy files and on the command line, is a postfix(1)
  * command).  Adding an action is a row here and a line in the manual page. */
 #define ACTION_LIST(X)                                                         \
@@ -82,8 +80,7 @@ struct rule {
 struct policy_group {
 	char name[POLICY_WORD];
 	enum { GROUP_UNBOUND, GROUP_BOUND, GROUP_MISSING, GROUP_ERROR } state;
-	gid_t gid;
-	bool in_deny; /* some deny rule names it */
+	gid_t gid; /* once it is bound */
 };
 
 enum capabilities {

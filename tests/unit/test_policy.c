@@ -261,16 +261,15 @@ test_errors(void **state)
 }
 
 static void
-test_group_in_deny(void **state)
+test_group_once(void **state)
 {
 	(void)state;
 	must_parse("permit :a start any\ndeny :b start any\n"
 		   "permit :c start any\ndeny :c stop any\npermit :b stop "
 		   "any\n");
 	assert_int_equal(P.ngroups, 3);
-	assert_false(P.groups[0].in_deny);
-	assert_true(P.groups[1].in_deny);
-	assert_true(P.groups[2].in_deny);
+	assert_string_equal(P.groups[1].name, "b");
+	assert_int_equal(P.rules[4].group, 1);
 	assert_int_equal(P.groups[1].state, GROUP_UNBOUND);
 }
 
@@ -732,7 +731,7 @@ main(void)
 	    cmocka_unit_test(test_actions),
 	    cmocka_unit_test(test_rule),
 	    cmocka_unit_test(test_errors),
-	    cmocka_unit_test(test_group_in_deny),
+	    cmocka_unit_test(test_group_once),
 	    cmocka_unit_test(test_many_files),
 	    cmocka_unit_test(test_setting_in_two_files),
 	    cmocka_unit_test(test_place),
