@@ -323,7 +323,7 @@ others_run() {
 }
 
 # Each healthy one by itself: nothing is said of the damaged one.
-others_alone() {
+others_change() {
 	local user
 	for user in root alice; do
 		quiet $user "$POSTMULTI" -i m-0 -p status
@@ -332,6 +332,10 @@ others_alone() {
 		quiet $user "$POSTMULTI" -i m-6 -G other -e assign
 		quiet $user "$POSTMULTI" -i m-6 -G hi -e assign
 	done
+}
+
+others_alone() {
+	others_change
 	quiet alice "$POSTMULTI" -I postfix-m-x -e create
 	quiet alice "$POSTMULTI" -l -i m-x
 	quiet root "$POSTMULTI" -i m-x -e destroy
@@ -741,13 +745,7 @@ multi_instance_directories: .*; mend multi_instance_directories in \
 			END { $. == 12 or die "$. lines\n" }' <<<"$OUT" ||
 			fail "not the JSON it should be"
 	done
-	for user in root alice; do
-		quiet $user "$POSTMULTI" -i m-0 -p status
-		quiet $user "$POSTMULTI" -i m-1 -e disable
-		quiet $user "$POSTMULTI" -i m-1 -e enable
-		quiet $user "$POSTMULTI" -i m-6 -G other -e assign
-		quiet $user "$POSTMULTI" -i m-6 -G hi -e assign
-	done
+	others_change
 	# A list with such an entry isn't written again.
 	snapshot_all | grep -v '/pid/master\.pid' >/tmp/before
 	for words in enable deport destroy; do
