@@ -154,8 +154,7 @@ show_removal(const struct change *c)
 static void
 warn_nameless(const struct change *c)
 {
-	/* Without a queue directory it is one that only the helpers can read.
-	 */
+	/* Without a queue directory only the helpers can read it. */
 	if (c->after.name[0] == '\0' && c->after.queue[0] != '\0' &&
 	    !c->after.primary && !c->o->dry_run)
 		msg_warn("instance %s has no name: set syslog_name in "

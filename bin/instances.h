@@ -74,9 +74,9 @@ enum err instances_probe(const struct instances *, const char *dir,
 enum err instances_claim(const struct instances *, const struct instance *in,
     const struct entry *skip, bool added, struct why *);
 
-/* Marks what conflicts with an earlier one as damaged, and any for any reason.
- */
+/* Marks what is in conflict with an earlier one as damaged. */
 void instances_conflicts(struct instances *);
+/* Marks one as damaged, for any reason. */
 void instances_damage(struct entry *, const char *why);
 
 /* Calls fn for each directory of alternate_config_directories: deported

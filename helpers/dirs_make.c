@@ -45,7 +45,7 @@ ensure_dir(struct actor *a, int dirfd, const char *name, const struct entry *en,
 	int fd;
 
 	/* What is root's is right at once: a directory on the way to one of the
-	 * three is taken as it is by who comes after a crash.  */
+	 * three is taken as it is by who comes after a crash. */
 	made =
 	    mkdirat(dirfd, name, en->mail_owned ? 0700 : en->mode & 0755) == 0;
 	a->touched |= made;

@@ -3,8 +3,8 @@
 
 /*
  * seccomp filters from tables and Landlock rule sets from descriptors.  The
- * only file that includes libseccomp.  Whoever isn't on the table is killed
- * with the whole process; 32-bit and x32 entries are closed.
+ * only file that calls libseccomp.  A call that isn't on the table kills the
+ * whole process; 32-bit and x32 entries are closed.
  */
 
 #include <stddef.h>
@@ -56,9 +56,8 @@ int sandbox_landlock(void);
 
 /*
  * Restricts this process to these directories, by Landlock; entries with fd -1
- * don't count.  ERR_STATE when
- * the kernel has none (before Linux 5.13 or not enabled): whether to go on
- * without is the caller's decision.
+ * don't count.  ERR_STATE when the kernel has none (before Linux 5.13 or not
+ * enabled): whether to go on without is the caller's decision.
  */
 enum err sandbox_dirs(const struct sandbox_dir *, size_t n, struct why *);
 

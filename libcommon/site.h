@@ -52,7 +52,7 @@ enum err defaults_load(struct defaults *, struct why *);
 enum err defaults_parse(struct defaults *, const char *text, size_t len,
     struct why *);
 
-/* Writes the cache (root only): aside, then rename.  */
+/* Writes the cache (root only): aside, then rename. */
 enum err defaults_store(const struct defaults *, struct why *);
 
 /* A maincf_default; ctx is a struct defaults. */
