@@ -77,18 +77,21 @@ postmulti-cleaner_OBJS = libcommon/err libcommon/path libcommon/sandbox \
 	      $(patsubst %.c,%,$(wildcard helpers/cleaner/*.c))
 
 # Set-uid: no parser in here.
-HELPER_OBJS = libcommon/err libcommon/path $(DROP_OBJS) \
+HELPER_OBJS = libcommon/err libcommon/path libcommon/privs \
 	      libcommon/proto libcommon/startup libcommon/caller \
 	      libcommon/log libcommon/lock policy/action \
 	      helpers/helper helpers/ask helpers/channel helpers/audit \
 	      helpers/detach
-postmulti-config_OBJS = $(HELPER_OBJS) libcommon/record \
-	      libcommon/path_read libcommon/name libcommon/edit \
-	      libcommon/shared helpers/page helpers/config helpers/cffile
-postmulti-dirs_OBJS = $(HELPER_OBJS) libcommon/record \
-	      libcommon/record_write helpers/page helpers/dirs \
-	      helpers/dirs_make helpers/dirs_clear helpers/dirs_tell \
-	      helpers/dirs_cleaner helpers/ours
+# What works under a filter, and changes things under a lock.
+CONFINED_OBJS = $(HELPER_OBJS) libcommon/sandbox libcommon/record \
+	      helpers/confine helpers/page
+postmulti-config_OBJS = $(CONFINED_OBJS) libcommon/path_read \
+	      libcommon/name libcommon/edit libcommon/shared \
+	      helpers/config helpers/cffile
+postmulti-dirs_OBJS = $(CONFINED_OBJS) libcommon/record_write \
+	      helpers/dirs helpers/dirs_make helpers/dirs_clear \
+	      helpers/dirs_tell helpers/dirs_cleaner helpers/ours
+# What it starts would inherit a filter: it has none.
 postmulti-exec_OBJS = $(HELPER_OBJS) libcommon/path_read helpers/exec \
 	      helpers/exec_reset
 

@@ -71,7 +71,8 @@ bool helper_reads(const struct actor *a);
 enum err helper_open(struct actor *a, const struct where *, int *fd,
     struct why *);
 
-/* What an actor keeps once it knows its step. */
+/* What an actor keeps once it knows its step.  confine.c: not in
+ * postmulti-exec, for what it starts would inherit that. */
 struct confinement {
 	const cap_value_t *caps;
 	const struct sandbox_dir *dirs;
