@@ -49,8 +49,9 @@ select_full_name(const char *given, char *out, size_t size)
 	    given);
 }
 
-void
-select_warn(const struct instances *list, const struct entry *e)
+/* Says that an instance is damaged, why, and what to do about it. */
+static void
+warn_damaged(const struct instances *list, const struct entry *e)
 {
 	if (path_is_clean(e->i.dir))
 		msg_warn("instance %s is damaged: %s; mend it, or as root run "
@@ -73,7 +74,7 @@ select_unnamed(const struct instances *list, const struct options *o)
 		return false;
 	for (e = list->v; e < list->v + list->n; e++)
 		if (e->state != ENTRY_GOOD && e->i.name[0] == '\0') {
-			select_warn(list, e);
+			warn_damaged(list, e);
 			any = true;
 		}
 	return any;
@@ -91,7 +92,7 @@ select_each(const struct instances *list, const struct options *o, bool reverse,
 		if (!matches(e, o))
 			continue;
 		if (e->state != ENTRY_GOOD) {
-			select_warn(list, e);
+			warn_damaged(list, e);
 			msg_fail();
 			if (!damaged)
 				continue;

@@ -20,9 +20,6 @@ typedef void select_visit(void *ctx, const struct entry *);
 size_t select_each(const struct instances *, const struct options *,
     bool reverse, bool damaged, select_visit *, void *ctx);
 
-/* Says that an instance is damaged, why, and what to do about it. */
-void select_warn(const struct instances *, const struct entry *);
-
 /* When no instance has the name that -i was given: warns of those whose name
  * can't be known, and tells whether there are any. */
 bool select_unnamed(const struct instances *, const struct options *);
