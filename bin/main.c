@@ -50,7 +50,7 @@ set_log(const struct host *h)
 	else
 		(void)snprintf(postlog, sizeof(postlog), "%s/postlog",
 		    h->site.command_directory);
-	msg_log(h->syslog_name, h->syslog_facility,
+	msg_log(h->syslog_name, site_facility(h->syslog_facility),
 	    h->maillog_file[0] != '\0' ? postlog : NULL);
 }
 

@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -14,53 +13,16 @@
 int msg_verbosity;
 
 static bool failed;
-static const char *log_facility = "mail", *log_postlog;
+static int log_facility = LOG_MAIL;
+static const char *log_postlog;
 static char log_ident[256] = "postfix/" PROGRAM;
 
-static const struct facility {
-	const char *name;
-	int value;
-} facilities[] = {
-    {"auth", LOG_AUTH},
-    {"authpriv", LOG_AUTHPRIV},
-    {"cron", LOG_CRON},
-    {"daemon", LOG_DAEMON},
-    {"ftp", LOG_FTP},
-    {"kern", LOG_KERN},
-    {"lpr", LOG_LPR},
-    {"mail", LOG_MAIL},
-    {"news", LOG_NEWS},
-    {"syslog", LOG_SYSLOG},
-    {"user", LOG_USER},
-    {"uucp", LOG_UUCP},
-    {"local0", LOG_LOCAL0},
-    {"local1", LOG_LOCAL1},
-    {"local2", LOG_LOCAL2},
-    {"local3", LOG_LOCAL3},
-    {"local4", LOG_LOCAL4},
-    {"local5", LOG_LOCAL5},
-    {"local6", LOG_LOCAL6},
-    {"local7", LOG_LOCAL7},
-};
-
 void
-msg_log(const char *name, const char *facility, const char *postlog)
+msg_log(const char *name, int facility, const char *postlog)
 {
 	(void)snprintf(log_ident, sizeof(log_ident), "%s/" PROGRAM, name);
 	log_facility = facility;
 	log_postlog = postlog;
-}
-
-static int
-facility_number(void)
-{
-	const struct facility *f;
-
-	for (f = facilities;
-	     f < facilities + sizeof(facilities) / sizeof(facilities[0]); f++)
-		if (strcmp(f->name, log_facility) == 0)
-			return f->value;
-	return LOG_MAIL;
 }
 
 /* postlog(1) knows how to reach postlogd(8); what it says itself would only
@@ -96,7 +58,7 @@ report(const char *severity, int priority, const char *fmt, va_list ap)
 	if (log_postlog != NULL &&
 	    log_by_postlog(priority == LOG_WARNING ? "warn" : "fatal", text))
 		return;
-	openlog(log_ident, LOG_PID | LOG_NDELAY, facility_number());
+	openlog(log_ident, LOG_PID | LOG_NDELAY, log_facility);
 	syslog(priority, "%s: %s", severity, text);
 }
 

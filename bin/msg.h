@@ -12,10 +12,10 @@
 
 /*
  * Where the log is, once the primary's main.cf is known: syslog_name,
- * syslog_facility, and postlog(1)'s path when maillog_file is set, else NULL.
- * Before that: "postfix", "mail", NULL.  The strings are not copied.
+ * syslog_facility, and postlog(1)'s path when maillog_file is set, else NULL;
+ * it isn't copied.  Before that: "postfix", LOG_MAIL, NULL.
  */
-void msg_log(const char *name, const char *facility, const char *postlog);
+void msg_log(const char *name, int facility, const char *postlog);
 
 /* How many -v were given. */
 extern int msg_verbosity;

@@ -6,6 +6,7 @@
 #include "ask.h"
 #include "detach.h"
 #include "lock.h"
+#include "log.h"
 
 #define ROOT_SECONDS 2 /* for the judge to become 0,0,0 */
 
@@ -53,7 +54,6 @@ well_formed(struct verdict *v)
 	    &v->config.path[PATH_SIZE - 1], &v->queue.path[PATH_SIZE - 1],
 	    &v->data.path[PATH_SIZE - 1], &v->meta[PATH_SIZE - 1],
 	    &v->command_directory[PATH_SIZE - 1], &v->mail_owner[NAME_SIZE - 1],
-	    &v->syslog_facility[sizeof(v->syslog_facility) - 1],
 	    &v->syslog_name[NAME_SIZE - 1], &v->setgid_group[NAME_SIZE - 1],
 	    &v->record.name[NAME_SIZE - 1], &v->record.group[NAME_SIZE - 1],
 	    &v->record.config.path[PATH_SIZE - 1],
@@ -77,9 +77,9 @@ well_formed(struct verdict *v)
 	}
 	return v->err <= ERR_BUG && v->op < OP_COUNT &&
 	    v->action <= ACTION_COUNT && v->command <= ACTION_COUNT &&
-	    v->unchanged <= 1 && v->nentries <= ENTRIES &&
-	    v->record.action < ACTION_COUNT && v->listlen < LIST_MAX &&
-	    v->altlen < LIST_MAX;
+	    v->unchanged <= 1 && (v->syslog_facility & ~LOG_FACMASK) == 0 &&
+	    v->nentries <= ENTRIES && v->record.action < ACTION_COUNT &&
+	    v->listlen < LIST_MAX && v->altlen < LIST_MAX;
 }
 
 enum err

@@ -199,7 +199,7 @@ audit_done(const struct actor *a, enum err e, const struct why *why)
 	(void)write_line(a, true, e, e == ERR_OK ? "" : said);
 	if (op == NULL || helper_reads(a))
 		return;
-	(void)log_mail(v->syslog_facility, v->syslog_name,
+	(void)log_mail((int)v->syslog_facility, v->syslog_name,
 	    e == ERR_OK ? LOG_INFO : LOG_WARNING,
 	    "%s: %.64s of %s by uid %lu: %s", op->name, audit_action(a),
 	    v->name[0] != '\0' ? v->name : v->config.path,

@@ -267,6 +267,7 @@ helper_main(const struct service *h, int argc, char **argv)
 	a->notes = (struct page){
 	    .text = a->reply.notes, .size = sizeof(a->reply.notes) - MORE_SIZE};
 	a->v.action = ACTION_COUNT;
+	a->v.syslog_facility = LOG_MAIL;
 	if (startup_clean(&startup, &why) != ERR_OK ||
 	    startup_check(&startup, argc, argv, h->caps, h->ncaps, &why) !=
 		ERR_OK) {

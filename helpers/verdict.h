@@ -66,7 +66,8 @@ struct verdict {
 	struct where primary, config, queue, data;
 	char meta[PATH_SIZE], command_directory[PATH_SIZE];
 	char mail_owner[NAME_SIZE], setgid_group[NAME_SIZE];
-	char syslog_facility[32], syslog_name[NAME_SIZE];
+	uint32_t syslog_facility; /* LOG_MAIL ... */
+	char syslog_name[NAME_SIZE];
 	struct record record; /* to be written, or as it was read */
 	struct facts facts;
 	uint32_t nentries;

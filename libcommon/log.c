@@ -11,8 +11,6 @@
 #include <bsd/string.h>
 #define LIBBSD_OPENBSD_VIS
 #include <bsd/vis.h>
-#define SYSLOG_NAMES
-#include <syslog.h>
 
 #include "log.h"
 
@@ -134,11 +132,9 @@ log_pairs(int priority, const struct log_pair *p, size_t n)
 }
 
 bool
-log_mail(const char *facility, const char *name, int priority, const char *fmt,
-    ...)
+log_mail(int facility, const char *name, int priority, const char *fmt, ...)
 {
 	char text[1024], clean[1024], tag[128], ident[256];
-	const CODE *c;
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -146,9 +142,6 @@ log_mail(const char *facility, const char *name, int priority, const char *fmt,
 	va_end(ap);
 	(void)log_plain(name[0] != '\0' ? name : "postfix", tag, sizeof(tag));
 	(void)snprintf(ident, sizeof(ident), "%s/%s", tag, program);
-	for (c = facilitynames; c->c_name != NULL; c++)
-		if (strcmp(c->c_name, facility) == 0)
-			break;
-	return deliver(c->c_name != NULL ? c->c_val : LOG_MAIL, ident, priority,
+	return deliver(facility, ident, priority,
 	    log_plain(text, clean, sizeof(clean)), "");
 }

@@ -30,10 +30,10 @@ struct log_pair {
 bool log_pairs(int priority, const struct log_pair *, size_t n);
 
 /* A line to the mail log, as Postfix's own programs appear there: facility
- * and name are main.cf's syslog_facility and syslog_name ("" for mail and
- * postfix).  It is encoded as a whole. */
-bool log_mail(const char *facility, const char *name, int priority,
-    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+ * (LOG_MAIL ...) and name are main.cf's syslog_facility and syslog_name (""
+ * for postfix).  It is encoded as a whole. */
+bool log_mail(int facility, const char *name, int priority, const char *fmt,
+    ...) __attribute__((format(printf, 4, 5)));
 
 /* Makes text fit for one line: vis(3)-encoded, cut to size.  Returns out. */
 const char *log_vis(const char *text, char *out, size_t size);

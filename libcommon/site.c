@@ -2,6 +2,8 @@
 #include <string.h>
 
 #include <bsd/string.h>
+#define SYSLOG_NAMES
+#include <syslog.h>
 
 #include "site.h"
 
@@ -144,6 +146,16 @@ site_list(const struct maincf *m, const struct defaults *d, const char *param,
 	    defaults_get(d, "config_directory", strlen("config_directory"))};
 
 	return value(&s, param, out, size, why);
+}
+
+int
+site_facility(const char *name)
+{
+	const CODE *c = facilitynames;
+
+	while (c->c_name != NULL && strcmp(c->c_name, name) != 0)
+		c++;
+	return c->c_name != NULL ? c->c_val : LOG_MAIL;
 }
 
 #define SEPARATORS ", \t\r\n"

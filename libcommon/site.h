@@ -109,6 +109,9 @@ enum err site_primary(const struct maincf *, const struct defaults *,
 enum err site_list(const struct maincf *, const struct defaults *,
     const char *param, char *out, size_t size, struct why *);
 
+/* The number of a syslog_facility: LOG_MAIL for one that there isn't. */
+int site_facility(const char *name);
+
 /*
  * Walks a list of directories as Postfix splits it: on blanks and commas;
  * trailing slashes don't count.

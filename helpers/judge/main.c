@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include <bsd/string.h>
@@ -228,16 +229,17 @@ read_frame(struct judge *j, enum helper which, struct why *why)
 }
 
 /* How Postfix's own programs log on this host. */
-static enum err
+static void
 mail_log(struct judge *j, struct verdict *v)
 {
-	enum err e = site_list(&j->primary_cf, &j->defaults, "syslog_facility",
-	    v->syslog_facility, sizeof(v->syslog_facility), NULL);
+	char facility[32];
 
-	return e != ERR_OK ?
-	    e :
+	if (site_list(&j->primary_cf, &j->defaults, "syslog_facility", facility,
+		sizeof(facility), NULL) != ERR_OK ||
 	    site_list(&j->primary_cf, &j->defaults, "syslog_name",
-		v->syslog_name, sizeof(v->syslog_name), NULL);
+		v->syslog_name, sizeof(v->syslog_name), NULL) != ERR_OK)
+		return;
+	v->syslog_facility = (uint32_t)site_facility(facility);
 }
 
 /* On what stands on disk now. */
@@ -249,7 +251,7 @@ judged(struct judge *j, judge_fn *const *judges, struct verdict *v,
 
 	if (e != ERR_OK)
 		return e;
-	(void)mail_log(j, v);
+	mail_log(j, v);
 	return judges[j->frame.op](j, v, why);
 }
 
@@ -266,6 +268,7 @@ begin_verdict(const struct judge *j, struct verdict *v)
 	v->capabilities = j->policy.capabilities;
 	v->audit_required = j->policy.audit_required;
 	v->no_landlock = j->no_landlock;
+	v->syslog_facility = LOG_MAIL;
 }
 
 /* Before the lock is taken, and again when it is ours. */
@@ -384,6 +387,7 @@ main(int argc, char **argv)
 		verdict.err = e;
 		verdict.op = op_info(j->frame.op) != NULL ? j->frame.op : 0;
 		verdict.action = verdict.command = ACTION_COUNT;
+		verdict.syslog_facility = LOG_MAIL;
 		(void)strlcpy(verdict.error, why.text, sizeof(verdict.error));
 		put_verdict(j, &verdict);
 	}
