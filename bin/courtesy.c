@@ -78,19 +78,16 @@ courtesy_check(enum action a, const struct instance *i, struct why *why)
 	struct object o = {i->name, i->group, i->primary};
 	const struct rule *by = NULL;
 	struct subject s;
-	char place[192], hint[512];
+	struct why plain;
+	char hint[512];
 
 	if (getuid() == 0 || a == ACTION_COUNT || !load())
 		return ERR_OK;
 	s = caller_subject(&caller);
 	if (policy_permits(&policy, &s, a, &o, &by))
 		return ERR_OK;
+	(void)policy_refuse(&policy, by, caller_name(), a, instances_label(i),
+	    &plain);
 	courtesy_hint(a, i, i, hint, sizeof(hint));
-	if (by == NULL)
-		return why_set(why, ERR_DENIED,
-		    "refused: no rule permits %s to %s %s%s", caller_name(),
-		    action_name(a), instances_label(i), hint);
-	policy_rule_place(&policy, by, place, sizeof(place));
-	return why_set(why, ERR_DENIED, "refused by %s: %s may not %s %s%s",
-	    place, caller_name(), action_name(a), instances_label(i), hint);
+	return why_set(why, ERR_DENIED, "%s%s", plain.text, hint);
 }

@@ -103,6 +103,21 @@ policy_rule_place(const struct policy *p, const struct rule *r, char *out,
 		(void)snprintf(out, size, "%s:%u", p->files[r->file], r->line);
 }
 
+enum err
+policy_refuse(const struct policy *p, const struct rule *by, const char *who,
+    enum action a, const char *instance, struct why *w)
+{
+	char place[POLICY_WORD + 16];
+
+	if (by == NULL)
+		return why_set(w, ERR_DENIED,
+		    "refused: no rule permits %s to %s %s", who, action_name(a),
+		    instance);
+	policy_rule_place(p, by, place, sizeof(place));
+	return why_set(w, ERR_DENIED, "refused by %s: %s may not %s %s", place,
+	    who, action_name(a), instance);
+}
+
 bool
 policy_permits(const struct policy *p, const struct subject *s, enum action a,
     const struct object *o, const struct rule **by)

@@ -1,5 +1,4 @@
 #include <bsd/string.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -45,66 +44,56 @@ load_file(struct policy *p, int dirfd, const char *dir, const char *name,
 	return policy_parse(p, label, text, len, e);
 }
 
+struct listing {
+	const char *dir;
+	size_t n; /* of names */
+	struct why *w;
+};
+
 /*
  * Puts a name where it belongs.  Whatever isn't a regular file is left to
  * path_open_file(), which refuses it: a file that root dropped in must not be
  * overlooked.
  */
 static enum err
-add_name(const char *name, size_t *n, const char *dir, struct why *w)
+add_name(void *ctx, int dirfd, const char *name)
 {
+	struct listing *l = ctx;
 	size_t i, len = strlen(name);
 
+	(void)dirfd;
 	if (name[0] == '.' || len < 5 || strcmp(name + len - 5, ".conf") != 0)
 		return ERR_OK;
 	if (!lex_name(name, "._-@+") || len >= sizeof(names[0]))
-		return why_set(w, ERR_SYNTAX,
+		return why_set(l->w, ERR_SYNTAX,
 		    "%s: a file has a name that is "
 		    "too long or not of A-Z a-z 0-9 . _ - @ +",
-		    dir);
-	if (*n == POLICY_FILES)
-		return why_set(w, ERR_LIMIT, "%s: more than %d files", dir,
-		    POLICY_FILES);
-	for (i = *n; i > 0 && strcmp(names[i - 1], name) > 0; i--)
+		    l->dir);
+	if (l->n == POLICY_FILES)
+		return why_set(l->w, ERR_LIMIT, "%s: more than %d files",
+		    l->dir, POLICY_FILES);
+	for (i = l->n++; i > 0 && strcmp(names[i - 1], name) > 0; i--)
 		memcpy(names[i], names[i - 1], sizeof(names[i]));
 	(void)strlcpy(names[i], name, sizeof(names[i]));
-	++*n;
 	return ERR_OK;
-}
-
-/* opendir(3) allocates. */
-static enum err
-list_dir(int fd, const char *dir, size_t *n, struct why *w)
-{
-	_Alignas(struct dirent64) char buf[4096];
-	const struct dirent64 *d;
-	enum err err;
-	ssize_t got, off;
-
-	while ((got = getdents64(fd, buf, sizeof(buf))) > 0)
-		for (off = 0; off < got; off += d->d_reclen) {
-			d = (const void *)(buf + off);
-			if ((err = add_name(d->d_name, n, dir, w)) != ERR_OK)
-				return err;
-		}
-	return got < 0 ? why_errno(w, "%s", dir) : ERR_OK;
 }
 
 static enum err
 load_dir(struct policy *p, int fd, const char *dir, struct policy_error *e)
 {
 	struct why w = {""};
+	struct listing l = {.dir = dir, .w = &w};
 	struct stat st;
 	enum err err;
-	size_t i, n = 0;
+	size_t i;
 
 	if (fstat(fd, &st) == -1)
 		err = why_errno(&w, "%s", dir);
 	else if ((err = path_check_owner(&st, dir, &w)) == ERR_OK)
-		err = list_dir(fd, dir, &n, &w);
+		err = path_each(fd, dir, add_name, &l, &w);
 	if (err != ERR_OK)
 		return whole(e, err, &w);
-	for (i = 0; i < n; i++)
+	for (i = 0; i < l.n; i++)
 		if ((err = load_file(p, fd, dir, names[i], e)) != ERR_OK)
 			return err;
 	return ERR_OK;

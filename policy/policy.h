@@ -152,6 +152,11 @@ struct object {
 void policy_rule_place(const struct policy *, const struct rule *, char *out,
     size_t size);
 
+/* ERR_DENIED in one sentence: who may not do what to which instance, and the
+ * rule that says so; NULL when no rule permits it. */
+enum err policy_refuse(const struct policy *, const struct rule *by,
+    const char *who, enum action, const char *instance, struct why *);
+
 /*
  * The decision.  true: permitted.  *by (may be NULL) is the deciding rule, or
  * NULL when no rule permits it.  With a deny rule naming a group that isn't

@@ -24,6 +24,7 @@ permit_allow(struct judge *j, enum action action, const struct object *o,
 	const char *name =
 	    j->caller->name[0] != '\0' ? j->caller->name : "this uid";
 	const struct rule *by = NULL;
+	bool permitted;
 
 	v->action = action;
 	v->rule[0] = '\0';
@@ -31,17 +32,12 @@ permit_allow(struct judge *j, enum action action, const struct object *o,
 		(void)strlcpy(v->rule, "root", sizeof(v->rule));
 		return ERR_OK;
 	}
-	if (policy_permits(&j->policy, &j->subject, action, o, &by)) {
+	permitted = policy_permits(&j->policy, &j->subject, action, o, &by);
+	if (by != NULL)
 		policy_rule_place(&j->policy, by, v->rule, sizeof(v->rule));
-		return ERR_OK;
-	}
-	if (by == NULL)
-		return why_set(why, ERR_DENIED,
-		    "refused: no rule permits %s to %s %s", name,
-		    action_name(action), label(o));
-	policy_rule_place(&j->policy, by, v->rule, sizeof(v->rule));
-	return why_set(why, ERR_DENIED, "refused by %s: %s may not %s %s",
-	    v->rule, name, action_name(action), label(o));
+	return permitted ?
+	    ERR_OK :
+	    policy_refuse(&j->policy, by, name, action, label(o), why);
 }
 
 enum err
