@@ -4,7 +4,6 @@
 
 #include "caller.h"
 #include "courtesy.h"
-#include "msg.h"
 
 static struct policy policy;
 static struct caller caller;

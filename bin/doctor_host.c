@@ -9,8 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <bsd/string.h>
-
 #include "doctor.h"
 #include "sandbox.h"
 #include "spawn.h"

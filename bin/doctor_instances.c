@@ -11,7 +11,6 @@
 #include "courtesy.h"
 #include "doctor.h"
 #include "locks.h"
-#include "msg.h"
 #include "select.h"
 #include "tell.h"
 

@@ -7,8 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <bsd/string.h>
-
 #include "doctor.h"
 
 /*

@@ -1,5 +1,4 @@
 #include <sys/stat.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +9,6 @@
 
 #include "doctor.h"
 #include "locks.h"
-#include "msg.h"
 #include "plan.h"
 #include "record.h"
 #include "tell.h"

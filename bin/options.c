@@ -1,11 +1,9 @@
 #include <getopt.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <bsd/stdlib.h>
-#include <bsd/string.h>
 
 #include "msg.h"
 #include "options.h"

@@ -1,4 +1,3 @@
-#include <sys/wait.h>
 #include <string.h>
 
 #include "postconf.h"

@@ -3,8 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <bsd/string.h>
-
 #include "msg.h"
 #include "policy.h"
 #include "removal.h"

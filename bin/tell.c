@@ -1,6 +1,5 @@
 #include <string.h>
 
-#include "msg.h"
 #include "request.h"
 #include "tell.h"
 

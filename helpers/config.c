@@ -15,8 +15,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <bsd/string.h>
-
 #include "cffile.h"
 
 /* The second for root's own requests only: it may manage files of others. */

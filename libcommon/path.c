@@ -9,8 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <bsd/string.h>
-
 #include "path.h"
 
 int

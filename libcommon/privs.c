@@ -1,4 +1,3 @@
-#include <sys/prctl.h>
 #include <errno.h>
 #include <grp.h>
 #include <unistd.h>

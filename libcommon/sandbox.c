@@ -1,7 +1,6 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/landlock.h>
 #include <unistd.h>
 

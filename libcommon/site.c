@@ -1,7 +1,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <bsd/string.h>
 #define SYSLOG_NAMES
 #include <syslog.h>
 

@@ -7,8 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <bsd/string.h>
-
 #include "../ours.h"
 #include "../page.h"
 #include "judge.h"

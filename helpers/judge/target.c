@@ -1,5 +1,4 @@
 #include <sys/stat.h>
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
