@@ -8,7 +8,8 @@
  * and in the caller's environment with the instance's added. */
 void execute_run(const struct instances *, const struct options *);
 
-/* -p: runs postfix(1) for each selected instance, through postmulti-exec. */
+/* -p (postfix.c): runs postfix(1) for each selected instance, through
+ * postmulti-exec. */
 void execute_postfix(const struct instances *, const struct options *);
 
 #endif
