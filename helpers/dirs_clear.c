@@ -86,7 +86,11 @@ remove_file(int dirfd, const char *name, const char *label, struct why *why)
 static enum err
 remove_pid_file(void *why, int dirfd, const char *name)
 {
-	return ours_pid_file(name) ? remove_file(dirfd, name, "pid", why) :
+	char label[PATH_SIZE + 8];
+
+	(void)snprintf(label, sizeof(label), "%s/pid",
+	    dirs.spots[BASE_QUEUE].w->path);
+	return ours_pid_file(name) ? remove_file(dirfd, name, label, why) :
 				     ERR_OK;
 }
 

@@ -67,8 +67,7 @@ startup_clean(struct startup *s, struct why *why)
 	(void)setitimer(ITIMER_VIRTUAL, &off, NULL);
 	(void)setitimer(ITIMER_PROF, &off, NULL);
 	s->umask = umask(077);
-	s->uid = getuid();
-	s->root = s->uid == 0;
+	s->root = getuid() == 0;
 	s->environ = s->root ? environ : empty;
 	environ = empty;
 	if (close_range(PROTO_FD_REPLY + 1, ~0U, 0) == -1)

@@ -14,7 +14,6 @@
 #include "err.h"
 
 struct startup {
-	uid_t uid;
 	bool root; /* real uid 0: nothing to gain, nothing scrubbed */
 	/* What root's postfix(1) gets back: */
 	char **environ;
