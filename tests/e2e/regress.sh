@@ -235,7 +235,8 @@ stopped() { # WHO
 # Runs a helper, traced so that one of the two is held up at a system call.
 held_up() { # USER HELPER actor|judge INJECTION KEY=VALUE...
 	local pid
-	rm -f /tmp/go /tmp/trace
+	# What the last case left there would be taken for an answer.
+	rm -f /tmp/go /tmp/trace /tmp/attached /tmp/out
 	hostile "$2" late /tmp/go
 	as "$1" "$TOOLS/frame" /tmp/via "${@:5}" >/tmp/out 2>&1 &
 	frame=$!
