@@ -230,8 +230,7 @@ serve(const struct service *h, struct actor *a, struct why *why)
 	if ((e = lookup_ids(a, why)) != ERR_OK ||
 	    (e = become_root(a, why)) != ERR_OK)
 		return e;
-	if (h->locks && !helper_reads(a) && !a->caller->root &&
-	    (e = detach(a, why)) != ERR_OK)
+	if (h->locks && !a->caller->root && (e = detach(a, why)) != ERR_OK)
 		return e;
 	if (h->acts[a->v.op] == NULL)
 		return why_set(why, ERR_BUG, "a verdict on another's step");
@@ -242,9 +241,7 @@ serve(const struct service *h, struct actor *a, struct why *why)
 		    "\"audit required\"");
 	if ((e = h->prepare(a, why)) != ERR_OK)
 		return e;
-	if (helper_reads(a))
-		return h->acts[a->v.op](a, why);
-	if (h->locks)
+	if (h->locks && !helper_reads(a))
 		return locked(h, a, why);
 	/* Now that nobody can stop us: is it still so? */
 	e = decide_again(a, why);

@@ -275,7 +275,9 @@ tell_all(struct judge *j, struct verdict *v, bool enabled)
 
 	if (enabled)
 		page_add(&p, "enabled");
-	if (r->queue.ino != 0 &&
+	/* To ask is to hold master(8)'s lock for a moment: not one that the
+	 * caller, stopping us, can make as long as it likes. */
+	if (j->locked && r->queue.ino != 0 &&
 	    trust_running(r->queue.path, &up, NULL) == ERR_OK && up)
 		page_add(&p, "running");
 	if (r->time != 0)

@@ -33,8 +33,9 @@ struct judge {
 	char list[LIST_MAX], alt[LIST_MAX];         /* as they are */
 	char new_list[LIST_MAX], new_alt[LIST_MAX]; /* as they shall be */
 	bool no_landlock;                           /* this kernel has none */
-	bool locked; /* what is decided now is acted on: nobody else's step is
-		      * half-way, where a helper takes the global lock */
+	bool locked; /* what is decided now is acted on: our caller can't stop
+		      * us, and nobody else's step is half-way, where a helper
+		      * takes the global lock */
 };
 
 typedef enum err judge_fn(struct judge *, struct verdict *, struct why *);

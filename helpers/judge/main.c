@@ -270,12 +270,15 @@ begin_verdict(const struct judge *j, struct verdict *v)
 	v->syslog_facility = LOG_MAIL;
 }
 
-/* Before the lock is taken, and again when it is ours. */
+/* Before the lock is taken, and again when it is ours; what only reads takes
+ * none. */
 static void
 decide(struct judge *j, judge_fn *const *judges, bool locked, struct verdict *v)
 {
 	struct why why = {{0}};
 	enum err e = locked ? reread_policy(j, &why) : ERR_OK;
+	const bool reads = (op_info(j->frame.op)->fields & FIELD_READS) != 0;
+	const bool retry = e == ERR_OK && (!locked || reads);
 
 	j->locked = locked;
 	begin_verdict(j, v);
@@ -286,7 +289,7 @@ decide(struct judge *j, judge_fn *const *judges, bool locked, struct verdict *v)
 	 * its files seems damaged, without a name that a rule could have:
 	 * another look tells. */
 	if ((e == ERR_CONFLICT || e == ERR_NOTFOUND || e == ERR_DENIED) &&
-	    !locked) {
+	    retry) {
 		begin_verdict(j, v);
 		e = judged(j, judges, v, &why);
 	}

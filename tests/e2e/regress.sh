@@ -270,6 +270,24 @@ judge_never_ready() {
 		multi_instance_enable)" no
 }
 
+# To look whether it runs is to lock master.pid: by then it is out of reach.
+never_held_looking() {
+	local frame strace pid actor
+	made postfix-a-1
+	install -m 600 /dev/null /var/spool/postfix-a-1/pid/master.pid
+	held_up alice dirs judge flock:delay_enter=3000000 \
+		op=dirs.inspect sel.name=postfix-a-1
+	wait_for 10 grep -q flock /tmp/trace || fail "$(cat /tmp/out)"
+	pid=$(sed -n 's/.*judge \([0-9]*\).*/\1/p' /tmp/out)
+	kill -0 "$pid" || fail "it has ended already"
+	as alice /bin/kill -0 "$pid" && fail "she can stop it"
+	# As those who wait for a lock: out of her cgroup and her session.
+	actor=$(sed -n 's/^actor \([0-9]*\).*/\1/p' /tmp/out)
+	is "session" "$(ps -o sid= -p "$actor" | tr -d ' ')" "$actor"
+	end_held_up
+	grep -q '^err OK' /tmp/out || fail "$(cat /tmp/out)"
+}
+
 no_master() {
 	[ -z "$(pgrep -x master)" ] || fail "a master runs"
 }
@@ -963,8 +981,11 @@ if strace -o /dev/null -f -u alice true 2>/dev/null; then
 	check "a judge that never becomes root holds no lock" judge_never_ready
 	check "revoked when it was permitted already: nothing is started" \
 		revoked_at_the_door
+	check "while it looks whether an instance runs nobody stops a judge" \
+		never_held_looking
 else
-	for title in "a judge that never becomes root" "revoked late"; do
+	for title in "a judge that never becomes root" "revoked late" \
+		"stopped while it looks"; do
 		skip_case "$title" "strace doesn't work here"
 	done
 fi
