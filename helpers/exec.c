@@ -256,11 +256,14 @@ run_delegate(const struct actor *a)
 	/* Not the caller's terminal: its ^C must not end root's work. */
 	(void)setsid();
 	exec_reset_state();
-	if (a->v.capabilities != CAPABILITIES_FULL &&
-	    privs_bound(bounds,
-		a->v.capabilities == CAPABILITIES_REDUCED ? BOUNDS_REDUCED :
-							    BOUNDS_DEFAULT,
-		NULL) != ERR_OK)
+	/* execve(2) gives uid 0 what is in the bounding set, and what is
+	 * inheritable besides: the caller's, until we keep none. */
+	if ((a->v.capabilities != CAPABILITIES_FULL &&
+		privs_bound(bounds,
+		    a->v.capabilities == CAPABILITIES_REDUCED ? BOUNDS_REDUCED :
+								BOUNDS_DEFAULT,
+		    NULL) != ERR_OK) ||
+	    privs_keep(NULL, 0, NULL) != ERR_OK)
 		_exit(126);
 	(void)snprintf(word, sizeof(word), "%s",
 	    action_name((enum action)a->v.command));

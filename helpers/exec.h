@@ -13,7 +13,8 @@
 enum err exec_raise_limits(struct why *why);
 
 /* Scheduling, affinity, out-of-memory score, personality, timer slack, huge
- * pages, core dump filter, session keyring.  In the child, before exec. */
+ * pages, memory policy, secure bits, core dump filter, session keyring.  In
+ * the child, before exec. */
 void exec_reset_state(void);
 
 #endif

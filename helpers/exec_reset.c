@@ -74,6 +74,8 @@ exec_reset_state(void)
 	(void)prctl(PR_SET_TIMERSLACK, 50000, 0, 0, 0);
 	(void)prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0);
 	(void)prctl(PR_SET_MEMORY_MERGE, 0, 0, 0, 0);
+	(void)prctl(PR_SET_SECUREBITS, 0, 0, 0, 0); /* Linux 6.14: anybody's */
+	(void)syscall(SYS_set_mempolicy, 0, NULL, 0); /* default */
 	/* Not the caller's: root's processes would find its keys there. */
 	(void)syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL, 0, 0, 0);
 	(void)dprintf(fd, "0x33"); /* the kernel's default, core(5) */

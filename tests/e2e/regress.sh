@@ -543,7 +543,8 @@ nothing_inherited() {
 	run alice "$TOOLS/frame" /tmp/via "${START[@]}"
 	grep -q '^err OK' <<<"$OUT" || fail "not started"
 	is "what postfix(1) has" "$(tr '\n' ' ' </tmp/inherited)" \
-		"slack 50000 personality 0 thp 0 mdwe 0 filter 33 keyring other "
+		"slack 50000 personality 0 thp 0 mdwe 0 filter 33 keyring other \
+mempolicy 0 securebits 0 "
 	wait_for 10 up postfix-a-1 || fail "not started"
 	pid=$(tr -dc 0-9 </var/spool/postfix-a-1/pid/master.pid)
 	for what in timerslack_ns:50000 personality:00000000 \
@@ -555,7 +556,33 @@ nothing_inherited() {
 	kill "$pid"
 }
 
-# That the case above would have shown it.
+# Inheritable capabilities, as pam_cap(8) and AmbientCapabilities= give them to
+# users, come on top of a bounding set.
+no_capability_of_hers() { # WORD: capabilities
+	local pid
+	made postfix-a-1
+	quiet_net postfix-a-1
+	works alice "$POSTMULTI" -i a-1 -e enable
+	age
+	trap 'rm -f /etc/postmulti/policy.d/bound.conf' EXIT
+	echo "capabilities $1" >/etc/postmulti/policy.d/bound.conf
+	RAN=setpriv
+	setpriv --inh-caps +sys_module "$TOOLS/asuser" alice \
+		grep '^CapInh:.*0000000000010000$' /proc/self/status ||
+		fail "not inheritable"
+	timeout 60 setpriv --inh-caps +sys_module "$TOOLS/asuser" alice \
+		"$TOOLS/frame" $HELPERS/postmulti-exec "${START[@]}" |
+		grep '^err OK' || fail "not started"
+	wait_for 10 up postfix-a-1 || fail "not started"
+	pid=$(tr -dc 0-9 </var/spool/postfix-a-1/pid/master.pid)
+	is "inheritable" "$(sed -n 's/^CapInh:\t//p' "/proc/$pid/status")" \
+		0000000000000000
+	is "permitted" "$(sed -n 's/^CapPrm:\t//p' "/proc/$pid/status")" \
+		"$(sed -n 's/^CapBnd:\t//p' "/proc/$pid/status")"
+	kill "$pid"
+}
+
+# That nothing_inherited would have shown it.
 inherited_by_others() {
 	via "exec $HOSTILE state /tmp/shows"
 	printf '#!/bin/sh\nexec %s show >/tmp/odd\n' "$HOSTILE" >/tmp/shows
@@ -1008,6 +1035,10 @@ check "exec: address space" low_limit v 400000 RLIMIT_AS \
 check "exec: open files" low_limit n 140 RLIMIT_NOFILE "Max open files" 1024
 check "exec: other state of the caller's isn't passed on" nothing_inherited
 check "exec: that it otherwise would be" inherited_by_others
+for word in reduced default; do
+	check "exec: nor are her inheritable capabilities, \"$word\"" \
+		no_capability_of_hers $word
+done
 if "$HOSTILE" mdwe /bin/true 2>/dev/null </dev/null 3<&0 4>&1; then
 	check "exec: memory-deny-write-execute" mdwe
 else

@@ -29,6 +29,7 @@
 #include <error.h>
 #include <fcntl.h>
 #include <linux/keyctl.h>
+#include <linux/mempolicy.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -43,7 +44,8 @@
 #define PR_SET_MDWE 65 /* Linux 6.3 */
 #define PR_GET_MDWE 66
 #endif
-#define MDWE_REFUSE_GAIN 1UL
+#define MDWE_REFUSE_GAIN   1UL
+#define EXEC_RESTRICT_FILE 0x100 /* Linux 6.14 */
 
 #define COUNT_MAX 100
 #define WAIT_MS   90000 /* for FILE, and for a helper to end */
@@ -357,9 +359,15 @@ put(const char *path, const char *value)
 static int
 state(char **arg)
 {
+	const unsigned long first = 1; /* node */
+
 	/* Where there are no keyrings there is none to inherit. */
 	(void)syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, ODD_RING);
 	put("/proc/self/coredump_filter", "0x7f");
+	/* Linux 6.14: what interpreters may run. */
+	(void)prctl(PR_SET_SECUREBITS, EXEC_RESTRICT_FILE);
+	/* Where there is but one kind of memory there is no policy. */
+	(void)syscall(SYS_set_mempolicy, MPOL_BIND, &first, 64UL);
 	if (prctl(PR_SET_TIMERSLACK, 3600000000000UL) == -1 ||
 	    prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) == -1 ||
 	    personality(PER_LINUX32 | UNAME26 | WHOLE_SECONDS) == -1)
@@ -379,6 +387,7 @@ static int
 show(char **arg)
 {
 	char ring[128] = "", filter[32] = "";
+	int policy = MPOL_DEFAULT;
 	int fd = open("/proc/self/coredump_filter", O_RDONLY | O_CLOEXEC);
 
 	(void)arg;
@@ -386,12 +395,14 @@ show(char **arg)
 		error(2, errno, "coredump_filter");
 	(void)syscall(SYS_keyctl, KEYCTL_DESCRIBE, KEY_SPEC_SESSION_KEYRING,
 	    ring, sizeof(ring) - 1);
+	(void)syscall(SYS_get_mempolicy, &policy, NULL, 0, NULL, 0);
 	printf("slack %d\npersonality %x\nthp %d\nmdwe %d\nfilter %lx\n"
-	       "keyring %s\n",
+	       "keyring %s\nmempolicy %d\nsecurebits %x\n",
 	    prctl(PR_GET_TIMERSLACK), (unsigned)personality(0xffffffff),
 	    prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0),
 	    prctl(PR_GET_MDWE, 0, 0, 0, 0), strtoul(filter, NULL, 16),
-	    strstr(ring, ODD_RING) != NULL ? "odd" : "other");
+	    strstr(ring, ODD_RING) != NULL ? "odd" : "other", policy,
+	    (unsigned)prctl(PR_GET_SECUREBITS));
 	return 0;
 }
 
