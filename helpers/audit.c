@@ -11,6 +11,7 @@
 #include <bsd/string.h>
 
 #include "audit.h"
+#include "detach.h"
 #include "log.h"
 #include "privs.h"
 
@@ -153,6 +154,9 @@ count_denial(uid_t uid)
 	char path[sizeof(PATH_DENIALS) + 16];
 	int fd, tries = 100;
 
+	/* The journal takes so many lines a minute of one unit, and what the
+	 * caller's session sends besides would leave no room for ours. */
+	detach_cgroup(getpid());
 	(void)mkdir(PATH_DENIALS, 0700);
 	(void)snprintf(path, sizeof(path), "%s/%lu", PATH_DENIALS,
 	    (unsigned long)uid);

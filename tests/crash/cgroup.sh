@@ -94,6 +94,25 @@ any_moment() {
 	done
 }
 
+# The journal limits the rate of a unit: she could fill hers first.
+denied_outside() {
+	local pid
+	(
+		echo $BASHPID >"$MINE"/cgroup.procs
+		exec timeout 60 strace -f -o /tmp/trace -e trace=sendto \
+			-e inject=sendto:delay_enter=3000000:when=1 -u alice \
+			"$TOOLS/frame" "$HELPERS/postmulti-$1" "${@:2}"
+	) >/tmp/hers.out 2>&1 &
+	wait_for 20 grep -q sendto /tmp/trace ||
+		fail "nothing is logged: $(cat /tmp/hers.out)"
+	pid=$(sed -n '/sendto/s/^\([0-9]*\).*/\1/p' /tmp/trace | head -n 1)
+	grep -q '^0::/$' "/proc/$pid/cgroup" ||
+		fail "it logs from $(grep ^0: "/proc/$pid/cgroup")"
+	wait
+	grep -q '^err DENIED' /tmp/hers.out || fail "$(cat /tmp/hers.out)"
+	rm -f /tmp/trace
+}
+
 install_suite
 mount -t cgroup2 cgroup2 /sys/fs/cgroup 2>/tmp/why || {
 	echo "SKIP: no cgroup v2 here: $(cat /tmp/why)"
@@ -111,6 +130,14 @@ trap cleanup EXIT
 delegated || exit 1
 check "a helper that holds the lock isn't in its caller's cgroup" moved_out
 check "frozen at any moment, $ROUNDS rounds: nobody else waits" any_moment
+if strace -o /dev/null -f -u alice true 2>/dev/null; then
+	check "config: a denial isn't logged from her cgroup" denied_outside \
+		config op=config.enable sel.name=postfix-b
+	check "exec: nor there" denied_outside exec op=exec.postfix \
+		command=stop sel.name=postfix-b
+else
+	skip_case "denials" "strace doesn't work here"
+fi
 cleanup
 check "nothing is left of her cgroup" [ ! -e $MINE ]
 finish
