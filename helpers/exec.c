@@ -233,7 +233,9 @@ run_root(const struct actor *a)
 	(void)prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 	/* The front-end's words: argv[1] is "--". */
 	argv[0] = program;
-	(void)execve(program, argv, env);
+	/* The reply is ours alone to write. */
+	if (close_range(STDERR_FILENO + 1, ~0U, 0) == 0)
+		(void)execve(program, argv, env);
 	_exit(127);
 }
 
@@ -244,9 +246,9 @@ run_delegate(const struct actor *a)
 	static char lang[] = "LANG=C", c[] = "-c", verbose[] = "-v";
 	static char name[] = "postfix", word[32];
 	static char dir[PATH_SIZE];
-	char *env[] = {path, lang, NULL}, *argv[6];
+	char *env[] = {path, lang, NULL}, *argv[6] = {name, c, dir};
 	struct sigaction dfl = {.sa_handler = SIG_DFL};
-	size_t n = 0;
+	size_t n = 3;
 	int sig;
 
 	for (sig = 1; sig < NSIG; sig++)
@@ -268,13 +270,9 @@ run_delegate(const struct actor *a)
 	(void)snprintf(word, sizeof(word), "%s",
 	    action_name((enum action)a->v.command));
 	(void)snprintf(dir, sizeof(dir), "%s", a->v.config.path);
-	argv[n++] = name;
-	argv[n++] = c;
-	argv[n++] = dir;
 	if (a->v.verbose)
 		argv[n++] = verbose;
-	argv[n++] = word;
-	argv[n] = NULL;
+	argv[n] = word;
 	if (close_range(STDERR_FILENO + 1, ~0U, 0) == 0)
 		(void)execve(program, argv, env);
 	_exit(127);
