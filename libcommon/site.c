@@ -64,7 +64,11 @@ static enum err
 directory(const struct source *s, const char *param, char *out, struct why *why)
 {
 	enum err e = value(s, param, out, PATH_SIZE, why);
+	size_t n;
 
+	/* As in lists of them, slashes at the end don't count. */
+	for (n = e == ERR_OK ? strlen(out) : 0; n > 1 && out[n - 1] == '/'; n--)
+		out[n - 1] = '\0';
 	if (e == ERR_OK && !path_is_clean(out))
 		return why_set(why, ERR_SYNTAX,
 		    "%s: %s = %.200s: not a usable absolute path", s->m->label,
