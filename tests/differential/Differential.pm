@@ -337,12 +337,12 @@ sub compare_path {
 	return () if !$left && !$right;
 	return "tree: only original has $path" if !$right;
 	return "tree: only ours has $path" if !$left;
-	return "tree: $path: original $left->[0], ours $right->[0]"
-	    if $left->[0] ne $right->[0];
-	return () if $left->[1] eq $right->[1];
-	return map { chomp; $_ } compare_main_cf($path, $left, $right)
-	    if $path =~ m{/main\.cf$};
-	return "tree: $path: the content";
+	my @different = $left->[0] eq $right->[0] ? () :
+	    "tree: $path: original $left->[0], ours $right->[0]";
+	return @different if $left->[1] eq $right->[1];
+	return (@different, "tree: $path: the content") if $path !~ m{/main\.cf$};
+	return (@different,
+	    map { chomp; $_ } compare_main_cf($path, $left, $right));
 }
 
 my %trees = (original => {}, ours => {});
