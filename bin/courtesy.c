@@ -60,7 +60,7 @@ courtesy_hint(enum action a, const struct instance *i,
 	if (!load() || action_name(a) == NULL)
 		return;
 	if (to != NULL && a == ACTION_ASSIGN && strcmp(to->name, i->name) != 0)
-		name = to->name;
+		name = to->name[0] != '\0' ? to->name : "-";
 	if (to != NULL && (new || strcmp(to->group, i->group) != 0))
 		group = to->group[0] != '\0' ? to->group : new ? "" : "-";
 	(void)snprintf(out, size,

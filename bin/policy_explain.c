@@ -22,15 +22,14 @@ is_new(int a)
 	return a == ACTION_CREATE || a == ACTION_IMPORT;
 }
 
-/* What -G names. */
-static const char *
-new_group(void)
+/* What -I or -G names. */
+static const char *new (const char *given)
 {
-	return strcmp(tool.group, "-") == 0 ? "" : tool.group;
+	return strcmp(given, "-") == 0 ? "" : given;
 }
 
-/* The instance that is asked about: from -G, the listing, or to be made.  An
- * assign's -G and -I are what becomes of it. */
+/* The instance that is asked about: from -G, the listing, or to be made, which
+ * has no group of its own.  An assign's -G and -I are what becomes of it. */
 static int
 find_object(enum action a, const char *arg, struct object *o, struct object *to)
 {
@@ -41,16 +40,19 @@ find_object(enum action a, const char *arg, struct object *o, struct object *to)
 	if (tool.group != NULL && strcmp(arg, "-") == 0)
 		*o = (struct object){"", "", true};
 	if (tool.group != NULL)
-		o->group = new_group();
+		o->group = new (tool.group);
 	*to = *o;
 	while ((tool.group == NULL || a == ACTION_ASSIGN) &&
 	    host_next(&pos, &row))
 		if (row_is(&row, arg)) {
-			*o = *to = row.o;
+			*o = row.o;
+			if (is_new(a))
+				o->group = "";
+			*to = *o;
 			if (tool.name != NULL)
-				to->name = tool.name;
+				to->name = new (tool.name);
 			if (tool.group != NULL)
-				to->group = new_group();
+				to->group = new (tool.group);
 			return 0;
 		}
 	if (tool.name != NULL)
@@ -87,24 +89,43 @@ explain_prepare(void)
 	    0;
 }
 
-struct counted {
-	const struct object *without, *with; /* the change */
-};
-
-/* As the helpers count, but for commands that weren't finished. */
+/* As the helpers count, but for commands that weren't finished; ctx is what is
+ * given another name or made. */
 static size_t
 count_prefix(void *ctx, const char *prefix)
 {
-	const struct counted *c = ctx;
+	const struct object *from = ctx;
 	const char *pos = NULL;
 	struct row row;
 	size_t n = 1; /* the new name has it: the rule matches */
 
 	while (host_next(&pos, &row))
 		n += strncmp(row.o.name, prefix, strlen(prefix)) == 0 &&
-		    strcmp(row.o.name, c->without->name) != 0 &&
-		    strcmp(row.o.name, c->with->name) != 0;
+		    strcmp(row.o.name, from->name) != 0;
 	return n;
+}
+
+/* What delegates may call an instance, and a group that they choose: one that
+ * import finds is its main.cf's. */
+static enum err
+check_names(enum action a, const struct object *o, const struct object *to,
+    struct why *why)
+{
+	if (to->name[0] != '\0' &&
+	    (is_new(a) || strcmp(o->name, to->name) != 0) &&
+	    !site_delegate_name_ok(to->name))
+		return why_set(why, ERR_DENIED,
+		    "others than root choose names of letters, digits, '.', "
+		    "'_' and '-' after 'postfix-', not \"%s\"",
+		    to->name);
+	if (to->group[0] != '\0' && a != ACTION_IMPORT &&
+	    (is_new(a) || strcmp(o->group, to->group) != 0) &&
+	    !site_delegate_group_ok(to->group))
+		return why_set(why, ERR_DENIED,
+		    "others than root choose groups of letters, digits, '.', "
+		    "'_' and '-', not \"%s\"",
+		    to->group);
+	return ERR_OK;
 }
 
 /* What is asked besides whether a rule permits it. */
@@ -112,18 +133,34 @@ static enum err
 explain_change(enum action a, const struct object *o, const struct object *to,
     struct why *why)
 {
-	const struct object bare = {.name = o->name, .group = ""};
-	const struct object *from = is_new(a) ? &bare : o;
-	struct counted counted = {from, to};
+	struct object from = {.name = o->name, .group = ""};
 	enum err e;
 
 	if (!is_new(a) && a != ACTION_ASSIGN)
 		return ERR_OK;
-	e = policy_may_change(&tool_policy, &host_who, a, from, to, why);
-	if (e != ERR_OK || (!is_new(a) && strcmp(from->name, to->name) == 0))
+	if ((e = check_names(a, o, to, why)) != ERR_OK)
+		return e;
+	if (!is_new(a))
+		from = *o;
+	e = policy_may_change(&tool_policy, &host_who, a, &from, to, why);
+	if (e != ERR_OK || (!is_new(a) && strcmp(from.name, to->name) == 0))
 		return e;
 	return policy_limits(&tool_policy, &host_who, a, to, count_prefix,
-	    &counted, why);
+	    &from, why);
+}
+
+/* What a rule permits is no use to whoever can't run the helpers. */
+static int
+permitted(const char *place)
+{
+	char text[512];
+
+	if (host_member())
+		return verdict(true, place);
+	(void)snprintf(text, sizeof(text),
+	    "%s permits it, but %s isn't in group %s and can't run the helpers",
+	    place, host_who.name, SYSTEM_USER);
+	return verdict(false, text);
 }
 
 int
@@ -152,9 +189,12 @@ explain_run(void)
 	tool_bind_groups();
 	if (policy_usable(&tool_policy, &w) != ERR_OK)
 		return verdict(false, w.text);
-	yes = policy_permits(&tool_policy, &host_who, (enum action)a, &o, &by);
+	/* What is there as it is, and all else as it will be. */
+	yes =
+	    policy_permits(&tool_policy, &host_who, (enum action)a, &o, &by) &&
+	    policy_permits(&tool_policy, &host_who, (enum action)a, &to, &by);
 	if (yes && explain_change((enum action)a, &o, &to, &w) != ERR_OK)
 		return verdict(false, w.text);
 	policy_rule_place(&tool_policy, by, place, sizeof(place));
-	return verdict(yes, place);
+	return yes ? permitted(place) : verdict(false, place);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "caller.h"
 #include "policy_host.h"
 #include "spawn.h"
 
@@ -141,4 +142,26 @@ host_user(const char *user)
 				 "rules for \"%s\" never match",
 		    (unsigned long)host_who.uid, who_name, user);
 	return 0;
+}
+
+static bool
+has_gid(const gid_t *list, size_t n, gid_t gid)
+{
+	while (n > 0 && list[n - 1] != gid)
+		n--;
+	return n > 0;
+}
+
+bool
+host_member(void)
+{
+	struct policy_group g = {.name = SYSTEM_USER};
+
+	if (host_who.uid == 0 || host_who.name[0] == '\0')
+		return true;
+	caller_bind_group(&g);
+	return g.state == GROUP_BOUND &&
+	    has_gid(host_who.fresh, host_who.nfresh, g.gid) &&
+	    (host_who.nkernel == 0 ||
+		has_gid(host_who.kernel, host_who.nkernel, g.gid));
 }

@@ -31,4 +31,9 @@ extern struct subject host_who;
 int host_account(uid_t uid);
 int host_user(const char *user);
 
+/* Whether it is in the group that reaches the helpers: in the group database,
+ * and of the caller itself also by the kernel.  Without a name nobody can
+ * tell, and it counts as if it were. */
+bool host_member(void);
+
 #endif

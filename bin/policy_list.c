@@ -124,6 +124,10 @@ list_run(void)
 	tool_bind_groups();
 	if (host_who.uid != 0 && policy_usable(&tool_policy, &w) != ERR_OK)
 		return tool_error("%s", w.text);
+	if (!host_member())
+		(void)tool_error("warning: %s isn't in group %s and can't run "
+				 "the helpers",
+		    host_who.name, SYSTEM_USER);
 	while (host_next(&pos, &row))
 		put_row(&row);
 	for (i = 0; i < tool_policy.nrules && host_who.uid != 0; i++)

@@ -1,7 +1,8 @@
 # grow.pl TOOLS HELPERS [ROUNDS [SEED]]: what tests/e2e/grow.sh does, on its host.
 #
 # What alice may do is worked out here a second time, in a few lines that have
-# nothing in common with policy/decide.c; the tool must agree after each step.
+# nothing in common with policy/decide.c; the tool must agree after each step, and
+# what `explain` says of a step before it is what the helper then does.
 
 use strict;
 use warnings;
@@ -23,7 +24,7 @@ my %alice = (alice => 1, bob => 0, ":crew" => 1, ":others" => 0,
 my @names = map { "postfix-$_" } qw(a ab b new newer abc);
 my @groups = ("", "g", "h", "free");
 my @fixed = qw(a ab b);
-my ($list_before, %main_cf, @rules, $text);
+my ($list_before, %main_cf, @rules, $text, %count);
 
 sub pick { $_[rand @_] }
 sub slurp { open my $fh, "<", $_[0] or die "$_[0]: $!"; local $/; <$fh> }
@@ -56,11 +57,13 @@ sub random_policy {
 	push @rules, {deny => rand() < 0.3, who => pick(sort keys %alice),
 	    what => pick(@what), which => pick(@which)} for 0 .. rand 6;
 	for my $r (@rules) {
+		$r->{limit} = !$r->{deny} && $r->{which} =~ /^prefix/ &&
+		    rand() < 0.3 ? " limit " . pick(1 .. 4) : "";
 		$r->{can} = {map { $_ => 1 } map { @{$sets{$_} // [$_]} }
 		    split /,/, $r->{what}};
 	}
 	$text = join "", map { ($_->{deny} ? "deny" : "permit") .
-	    " $_->{who} $_->{what} $_->{which}\n" } @rules;
+	    " $_->{who} $_->{what} $_->{which}$_->{limit}\n" } @rules;
 	spew("/etc/postmulti/policy.d/test.conf", $text);
 }
 
@@ -161,10 +164,27 @@ sub broken {
 	exit 1;
 }
 
+# What `explain` says, before anything is done.
+sub told {
+	my @words = @_;
+	my $out = as_alice("/usr/local/sbin/postmulti-policy", "explain", @words);
+	$out =~ /^(permitted|denied): (.*)$/m or
+	    broken("explain @words: $out");
+	return {yes => $1 eq "permitted", words => "explain @words: $out"};
+}
+
+sub as_told {
+	my ($told, $err, $out) = @_;
+	# Where a directory is taken it comes to nothing, however many there are.
+	broken("$told->{words}but then: $out")
+	    if $told->{yes} ? $err eq "DENIED" : $err !~ /^(DENIED|CONFLICT)$/;
+	$count{$told->{yes} ? "told_yes" : "told_no"}++;
+}
+
 # --- steps --------------------------------------------------------------------------
 
-my %count = (assigned => 0, created => 0, imported => 0, refused => 0,
-    unpermitted => 0);
+%count = (assigned => 0, created => 0, imported => 0, refused => 0,
+    told_no => 0, told_yes => 0, unpermitted => 0);
 
 # By P8, or since no rule permits what was asked: both have to be seen.
 sub denied {
@@ -182,7 +202,11 @@ sub assign {
 	push @words, "name=" . pick(@names, "-") if rand() < 0.5;
 	push @words, "group=" . (pick(@groups) || "-")
 	    if @words == 1 || rand() < 0.6;
+	my $told = told((map { /^(name|group)=(.*)/ ?
+	    ($1 eq "name" ? "-I" : "-G", $2) : () } @words), "alice", "assign",
+	    $dir);
 	my ($err, $out) = frame("config", "op=config.assign", @words);
+	as_told($told, $err, $out);
 	return denied($out) if $err eq "DENIED";
 	$count{assigned}++ if $err eq "OK" && $out !~ /^unchanged 1$/m;
 	check_groups("assign @words", "assign", $now->{$dir}, on_disk()->{$dir});
@@ -195,7 +219,10 @@ sub create {
 	my @words = ("name=$name");
 	my $group = pick(@groups);
 	push @words, "group=$group" if $group ne "";
+	my $told = told($group ne "" ? ("-G", $group) : (), "alice", "create",
+	    $name);
 	my ($err, $out) = frame("dirs", "op=dirs.make", @words);
+	as_told($told, $err, $out);
 	return denied($out) if $err eq "DENIED";
 	return "" if $err ne "OK";
 	for my $op (qw(config.install config.register)) {
@@ -215,8 +242,10 @@ sub deport {
 	my ($now, $gone) = @_;
 	my @dirs = grep { !$now->{$_}{primary} } sort keys %$now;
 	my $dir = pick(@dirs) // return 0;
+	my $told = told("alice", "deport", $dir);
 	my ($err, $out) = frame("config", "op=config.deregister",
 	    "sel.inode=$dir");
+	as_told($told, $err, $out);
 	return denied($out) if $err eq "DENIED";
 	broken("deport of $dir: $out") if $err ne "OK";
 	$gone->{$dir} = $now->{$dir};
@@ -233,7 +262,12 @@ sub reimport {
 	my ($name) = $dir =~ m{([^/]+)$};
 	my @words = ("name=$name");
 	push @words, "group=" . (pick(@groups) || "-") if rand() < 0.7;
+	my ($group) = map { /^group=(.*)/ ? $1 : () } @words;
+	my $told = told("-G", $group // ($is->{group} || "-"), "alice", "import",
+	    $name);
 	my ($err, $out) = frame("dirs", "op=dirs.repair", @words);
+	# Its name and group as they are count as well, and aren't listed.
+	as_told($told, $err, $out) if !$told->{yes} || $err ne "DENIED";
 	return denied($out) if $err eq "DENIED";
 	return "" if $err ne "OK";
 	my $second = pick(@groups);

@@ -306,6 +306,84 @@ explain() {
 	err_has 'no account'
 }
 
+# What would come of it counts, as with the helpers.
+explain_change() {
+	local f=$D/test.conf words
+	policy <<-'EOF'
+		permit alice assign group mta
+		permit alice assign,create,destroy prefix postfix-a
+		permit alice create group mta
+		permit alice import any
+		permit carol start any
+		permit :crew start any
+		permit bob assign any
+	EOF
+	while IFS='|' read -r who words text; do
+		explains $who "$words" "$text"
+	done <<-EOF
+		alice|alice assign two|permitted: $f:1
+		alice|-G mta alice assign two|permitted: $f:1
+		alice|-G - alice assign two|denied: no rule permits it
+		alice|-G other alice assign two|denied: no rule permits it
+		alice|-I postfix-three alice assign two|permitted: $f:1
+		alice|-I postfix-a2 -G - alice assign two|denied: afterwards you might destroy "postfix-a2", which you may not now
+		bob|bob assign one|permitted: $f:7
+		bob|-I - bob assign one|permitted: $f:7
+		bob|-I nine bob assign one|denied: others than root choose names of letters, digits, '.', '_' and '-' after 'postfix-', not "nine"
+		bob|-I postfix-n+1 bob assign one|denied: others than root choose names of letters, digits, '.', '_' and '-' after 'postfix-', not "postfix-n+1"
+		bob|-G n+1 bob assign one|denied: others than root choose groups of letters, digits, '.', '_' and '-', not "n+1"
+		alice|alice create postfix-a!b|denied: others than root choose names of letters, digits, '.', '_' and '-' after 'postfix-', not "postfix-a!b"
+		alice|-G x/y alice create postfix-ab|denied: others than root choose groups of letters, digits, '.', '_' and '-', not "x/y"
+		alice|-G x/y alice import postfix-b|permitted: $f:4
+		alice|-G mta alice create postfix-a3|permitted: $f:2
+		alice|alice create postfix-two|denied: no rule permits it
+		alice|alice create postfix-a1|permitted: $f:2
+		root|carol start one|denied: $f:5 permits it, but carol isn't in group postmulti and can't run the helpers
+		carol|carol start one|denied: $f:5 permits it, but carol isn't in group postmulti and can't run the helpers
+		root|carol stop one|denied: no rule permits it
+	EOF
+	# The refusals that are new here are the helpers', too.
+	refused alice "$POSTMULTI" -i two -G - -e assign
+	refused alice "$POSTMULTI" -i two -G other -e assign
+	err_has 'explain -G other alice assign postfix-two$'
+	works alice "$POSTMULTI" -i two -I postfix-three -e assign
+	works root "$POSTMULTI" -i three -I postfix-two -e assign
+	refused alice "$POSTMULTI" -I postfix-a!b -e create
+	refused bob "$POSTMULTI" -i one -G n+1 -e assign
+	refused alice "$POSTMULTI" -I postfix-two -e create
+	refused carol "$POSTMULTI" -i one -p start
+	err_has 'only members of group postmulti'
+	works carol $TOOL list
+	err_has 'carol isn.t in group postmulti'
+	out_has '^postfix-one .*start'
+	# Removed from it, or not yet in it.
+	gpasswd -d alice postmulti >/dev/null
+	explains root "alice create postfix-a1" "denied: $f:2 permits it, but alice isn't in group postmulti and can't run the helpers"
+	gpasswd -a alice postmulti >/dev/null
+	explains root "alice create postfix-a1" "permitted: $f:2"
+	# Who gives the name up gives up what the name permits.
+	policy <<-'EOF'
+		permit alice assign prefix postfix-o
+	EOF
+	refused alice "$POSTMULTI" -i one -I - -e assign
+	err_has 'explain -I - alice assign postfix-one$'
+	explains alice "-I - alice assign postfix-one" \
+		"denied: no rule permits it"
+	# One that has the new name already counts as well.
+	works root "$POSTMULTI" -I postfix-o2 -e create
+	policy <<-'EOF'
+		permit alice assign prefix postfix-o
+		permit alice assign prefix postfix-o2 limit 1
+	EOF
+	refused alice "$POSTMULTI" -i one -I postfix-o2 -e assign
+	run alice "$TOOLS/frame" "$HELPERS/postmulti-config" op=config.assign \
+		sel.name=postfix-one name=postfix-o2
+	out_has '^err DENIED'
+	explains alice "-I postfix-o2 alice assign postfix-one" \
+		"denied: $f:2 allows 1 instances whose names begin with postfix-o2, and there would be 2"
+	works root "$POSTMULTI" -i o2 -e destroy
+}
+
 # The tool and the helpers say the same, denied or not.
 same_as_helpers() {
 	local op yes no=0 n=0
@@ -501,6 +579,7 @@ check "check: rules that can never match" never
 check "check: files that the helpers reject" rejected_files
 check "check: FIFO, device, huge, random: an answer at once" hostile
 check "explain: for oneself, for others, and what it can't" explain
+check "explain: what would come of it" explain_change
 check "explain says what the helpers do" same_as_helpers
 check "a refused command ends with the question to ask" hints
 check "list: text and JSON" list
