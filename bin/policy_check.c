@@ -217,6 +217,23 @@ check_covered(const struct rule *r)
 	    place);
 }
 
+/* What no decision is about, or comes to nothing. */
+static void
+check_pointless(const struct rule *r)
+{
+	const unsigned lasting = 1u << ACTION_CREATE | 1u << ACTION_IMPORT |
+	    1u << ACTION_DESTROY | 1u << ACTION_DEPORT;
+	uid_t uid;
+
+	if (rule_uid(r, &uid) && uid == 0)
+		warn_rule(r,
+		    "warning: this rule can never match: root is never asked");
+	if (r->which == WHICH_PRIMARY && (r->actions & ~lasting) == 0)
+		warn_rule(r,
+		    "warning: this rule can never match: the primary is "
+		    "neither made nor removed");
+}
+
 /* Whether a rule before this one says the same who. */
 static bool
 seen_before(const struct rule *r)
@@ -242,6 +259,7 @@ check_rules(void)
 			check_group(r);
 		else if (!seen_before(r) && r->who != WHO_GID)
 			check_user(r);
+		check_pointless(r);
 		if (!r->deny)
 			check_covered(r);
 	}

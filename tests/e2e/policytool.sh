@@ -130,6 +130,12 @@ never() {
 		permit :desk start any|deny :#GID start any
 		permit :#GID start any|deny :desk start any
 		permit alice operate any|deny alice restart any;deny alice flush any
+		permit root start any|
+		permit #0 start any|
+		deny root stop any|
+		permit alice create,import primary|
+		permit alice destroy primary|
+		deny alice deport,create primary|
 	EOF
 	while IFS='|' read -r permit deny; do
 		printf '%s\n' "$permit" "${deny//;/$'\n'}" | candidate
@@ -146,6 +152,9 @@ never() {
 		permit alice start group mta|deny alice start prefix postfix-a
 		permit alice start any|deny :desk start any
 		permit :desk start any|deny alice start any
+		permit alice create,start primary|
+		permit :#0 start any|
+		permit alice assign,enable primary|
 	EOF
 }
 
