@@ -66,6 +66,8 @@ need_init(const struct change *c)
 			  "init' first.");
 }
 
+/* For when no helper is asked.  Else a refusal is its to tell: what was
+ * refused has to be in the log. */
 static void
 need_permission(const struct change *c)
 {
@@ -283,9 +285,12 @@ change_existing(struct change *c)
 		check_damaged(c);
 	if (removal)
 		check_removal(c);
-	need_permission(c);
-	if (c->o->mode == MODE_ASSIGN && !check_assign(c))
+	if (c->o->dry_run)
+		need_permission(c);
+	if (c->o->mode == MODE_ASSIGN && !check_assign(c)) {
+		need_permission(c);
 		return;
+	}
 	need_init(c);
 	/* To root a helper may find damaged what we could read. */
 	if (getuid() == 0 && c->o->selected[0] == '/' && !c->e->i.primary)
@@ -338,7 +343,8 @@ change_new(struct change *c)
 	}
 	if (e != ERR_OK)
 		msg_fatal("%s", why.text);
-	need_permission(c);
+	if (c->o->dry_run)
+		need_permission(c);
 	need_init(c);
 	if (c->o->mode == MODE_CREATE && !added_complete(c->after.dir))
 		need_prototypes(c);

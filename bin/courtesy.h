@@ -2,8 +2,8 @@
 #define POSTMULTI_COURTESY_H
 
 /*
- * An early look at the policy, so that a refusal is told before anything is
- * started.  The helpers decide; this only saves the user time.
+ * A look at the policy where no helper is asked, and for the question to put
+ * to postmulti-policy after a refusal.  The helpers decide.
  */
 
 #include "err.h"

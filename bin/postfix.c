@@ -138,11 +138,11 @@ run_one(const struct run *r, const struct entry *e, size_t n)
 		msg_fatal("setenv: %s", strerror(errno));
 	(void)snprintf(detail, sizeof(detail), "%.200s %s", r->o->args[0],
 	    instances_label(&e->i));
-	err = courtesy_check(a, &e->i, &why);
-	if (err == ERR_OK && r->o->dry_run)
-		plan_print((unsigned)n + 1, OP_POSTFIX, detail);
-	else if (err == ERR_OK)
+	/* What is refused has to be in the log: that is the helper's. */
+	if (!r->o->dry_run)
 		err = request_run(&f, root ? r->o->args : NULL, &reply, &why);
+	else if ((err = courtesy_check(a, &e->i, &why)) == ERR_OK)
+		plan_print((unsigned)n + 1, OP_POSTFIX, detail);
 	r->o->args[0] = first;
 	if (err != ERR_OK)
 		report(r, e, a, err, &why);

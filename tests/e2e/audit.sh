@@ -236,6 +236,50 @@ refusals() {
 	counted "done failed" 3
 }
 
+# The front-end, too, could tell from the policy: what it refuses is logged all
+# the same, and what nothing would be changed by needs a rule as well.
+refused_commands() {
+	local words n=0 action step
+	made
+	works root "$POSTMULTI" -i b-1 -e enable
+	log_start
+	while read -r action step words; do
+		# shellcheck disable=SC2086
+		refused bob "$POSTMULTI" $words
+		err_has 'see: postmulti-policy explain .*bob '"$action"
+		n=$((n + 1))
+		settle
+		has event=done result=denied uid=20002 user=bob \
+			action="$action" step="$step" rule=
+		counted_denials $n
+	done <<-'EOF'
+		create dirs.make -I postfix-c-1 -e create
+		enable config.enable -i b-1 -e enable
+		assign config.assign -i b-1 -G locked -e assign
+		deport config.deregister -i a-1 -e deport
+		destroy dirs.clear -i a-1 -e destroy
+		stop exec.postfix -i b-1 -p stop
+		reload exec.postfix -i b-1 -p reload
+	EOF
+	# Of many, each.
+	run bob "$POSTMULTI" -a -p flush
+	settle
+	counted_denials $((n + 2)) # the primary is one of them
+	# What isn't begun isn't logged either.
+	refused bob "$POSTMULTI" --dry-run -i b-1 -p reload
+	refused bob "$POSTMULTI" --dry-run -i b-1 -e disable
+	refused bob "$POSTMULTI" -i b-1 -I postfix-b-1 -e assign
+	err_has 'no rule permits bob to assign'
+	settle
+	counted_denials $((n + 2))
+	works root "$POSTMULTI" -i b-1 -e disable
+}
+
+counted_denials() { # NUMBER
+	counts
+	counted "done denied" "$1"
+}
+
 # --- one line whatever is in it -----------------------------------------------------
 
 ODD=(
@@ -808,8 +852,6 @@ random() {
 	local slot uid who ok other lines=0
 	echo "seed $SEED, $COMMANDS commands"
 	made
-	# The front-end can't read it, and asks the helper.
-	chmod 600 /etc/postmulti/policy.d/test.conf
 	for slot in 0 1 2 3; do
 		random_one $slot >/tmp/answers.$slot &
 	done
@@ -821,7 +863,6 @@ random() {
 			sel.name=postfix-b-1
 		echo "$who DENIED" >>/tmp/answers.0
 	done
-	chmod 644 /etc/postmulti/policy.d/test.conf
 	settle
 	counts
 	! grep -hv '^[a-z]* [A-Z]*$' /tmp/answers.? || fail "without an answer"
@@ -865,6 +906,7 @@ figures() {
 check "decided before it acts, done after, with one id" before_and_after
 check "every step, root's and a delegate's" every_step && figures
 check "what is refused and what fails" refusals
+check "what the front-end could refuse is in the log" refused_commands
 check "root's words, whatever they are: one line, and readable again" odd_words
 check "odd names and main.cf files" odd_names
 check "odd bytes in frames" odd_frames && figures
