@@ -105,7 +105,10 @@ write_line(const struct actor *a, bool done, enum err e, const char *detail)
 	    {"step", op != NULL ? op->name : ""},
 	    {"action", audit_action(a)},
 	    {"instance", v->name},
+	    {"group", v->group},
 	    {"directory", v->config.path},
+	    {"new_name", v->new_name},
+	    {"new_group", v->new_group},
 	    {"rule", v->rule},
 	    {"result",
 		e == ERR_OK         ? "permitted" :
@@ -158,8 +161,7 @@ count_denial(uid_t uid)
 	 * caller's session sends besides would leave no room for ours. */
 	detach_cgroup(getpid());
 	(void)mkdir(PATH_DENIALS, 0700);
-	(void)snprintf(path, sizeof(path), "%s/%lu", PATH_DENIALS,
-	    (unsigned long)uid);
+	(void)snprintf(path, sizeof(path), PATH_DENIALS "/%u", uid);
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd == -1)
 		return true;
@@ -204,7 +206,6 @@ audit_done(const struct actor *a, enum err e, const struct why *why)
 		return;
 	(void)log_mail((int)v->syslog_facility, v->syslog_name,
 	    e == ERR_OK ? LOG_INFO : LOG_WARNING,
-	    "%s: %.64s of %s by uid %lu: %s", op->name, audit_action(a),
-	    v->name[0] != '\0' ? v->name : v->config.path,
-	    (unsigned long)a->caller->uid, said);
+	    "%s: %.64s of %s by uid %u: %s", op->name, audit_action(a),
+	    *v->name != '\0' ? v->name : v->config.path, a->caller->uid, said);
 }

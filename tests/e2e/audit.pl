@@ -15,8 +15,9 @@ use warnings;
 my ($file, $command, @want) = @ARGV;
 my %first = (n => "\n", t => "\t", r => "\r", b => "\b", a => "\a", f => "\f",
     v => "\x0b", s => " ", '"' => '"', '\\' => '\\');
-my @order = qw(event id uid user loginuid tty step action instance directory
-    rule result words cut detail status changed duration_ms suppressed further);
+my @order = qw(event id uid user loginuid tty step action instance group
+    directory new_name new_group rule result words cut detail status changed duration_ms
+    suppressed further);
 my %place = map { $order[$_] => $_ } 0 .. $#order;
 my $who;
 
@@ -99,8 +100,8 @@ sub audit_line {
 		bad("an id twice") if $ids{$l->{id}};
 		$ids{$l->{id}} = $l;
 	} elsif (my $d = delete $ids{$l->{id}}) {
-		for (qw(uid user loginuid tty step action instance directory
-		    rule words)) {
+		for (qw(uid user loginuid tty step action instance group directory
+		    new_name new_group rule words)) {
 			# What is refused under the lock may have no instance.
 			bad("$_ is different") if $l->{result} eq "permitted" &&
 			    ($d->{$_} // "") ne ($l->{$_} // "");

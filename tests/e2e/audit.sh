@@ -203,6 +203,17 @@ every_step() {
 	has uid=20001 action=enable instance=postfix-a-2 \
 		directory=/etc/postfix-a-2 status=0 changed=yes \
 		rule=/etc/postmulti/policy.d/test.conf:1
+	# The group it is in, and what an assign makes of it: not what stays.
+	has uid=20001 action=assign event=decided instance=postfix-a-2 \
+		new_name=postfix-a-3 new_group=
+	has uid=20001 action=assign event=done instance=postfix-a-2 \
+		new_name=postfix-a-3 new_group=
+	has uid=0 action=assign event=done instance=postfix-r group=mta \
+		new_name= new_group=msa
+	has uid=0 action=create event=decided step=dirs.make \
+		instance=postfix-r group=mta
+	has uid=0 action=destroy event=done instance=postfix-r group=msa
+	has uid=20001 action=enable event=done new_name= new_group=
 	has uid=20001 action=status event=done status=1
 	has uid=0 action=status words=status event=done status=1
 	is "lines without the other" "$(count open)" 0
