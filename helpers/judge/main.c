@@ -281,9 +281,12 @@ decide(struct judge *j, judge_fn *const *judges, bool locked, struct verdict *v)
 	const bool retry = e == ERR_OK && (!locked || reads);
 
 	j->locked = locked;
-	begin_verdict(j, v);
-	if (e == ERR_OK)
+	/* Without a policy it stays as it was, for the log: what was refused.
+	 */
+	if (e == ERR_OK) {
+		begin_verdict(j, v);
 		e = judged(j, judges, v, &why);
+	}
 	/* What was registered between our look at the list and the one at the
 	 * records is in neither, and what was removed between that and one at
 	 * its files seems damaged, without a name that a rule could have:
