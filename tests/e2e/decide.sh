@@ -438,6 +438,70 @@ changed_meanwhile() {
 	rmdir /etc/postfix-new
 }
 
+more_policy() { # NAME RULE
+	echo "$2" >"/etc/postmulti/policy.d/$1.conf"
+	chmod 644 "/etc/postmulti/policy.d/$1.conf"
+}
+
+# What counts is the policy once the lock is held, too.
+policy_meanwhile() {
+	local by="config op=config.enable sel.name=postfix-one"
+	local yes="permit alice enable,disable,create instance postfix-one"
+	instances
+	groupadd -f crew
+	policy <<<"$yes"
+	while_waiting "$by" more_policy a "deny alice enable any"
+	is "denied meanwhile" "$ERRNAME" DENIED
+	out_has '^error refused by .*/a.conf:1'
+	policy <<<"$yes"
+	while_waiting "$by" rm /etc/postmulti/policy.d/test.conf
+	is "not permitted any more" "$ERRNAME" DENIED
+	policy <<<"$yes"
+	while_waiting "$by" more_policy a "deny bob stop anything"
+	is "an error meanwhile" "$ERRNAME" SYNTAX
+	# The second line says what it is about as the first one does.
+	grep 'event=done.*uid=20001' "$LOG" | tail -n 1 |
+		grep -q ' action=enable instance=postfix-one .*result=failed' ||
+		fail "the last line doesn't say what"
+	# A group that nobody has looked up is nobody's to decide about.
+	policy <<<"$yes"
+	while_waiting "$by" more_policy a "deny :crew enable any"
+	is "a new group meanwhile" "$ERRNAME" BUSY
+	policy <<<"$yes"
+	while_waiting "$by" chmod 666 /etc/postmulti/policy.d/test.conf
+	is "writable by all meanwhile" "$ERRNAME" UNTRUSTED
+	enabled_is postfix-one no
+	policy <<<"$yes"
+	while_waiting "$by" more_policy a "permit bob status any"
+	is "what isn't about her" "$ERRNAME" OK
+}
+
+# Both may create it: whoever began goes on with it, and nobody else.
+of_another() {
+	local step
+	instances
+	policy <<-'EOF'
+		permit alice create,import,destroy prefix postfix-n
+		permit bob create,import,destroy prefix postfix-n
+	EOF
+	answer OK alice dirs op=dirs.make name=postfix-new
+	for step in "dirs op=dirs.make" "config op=config.install" \
+		"config op=config.register"; do
+		# shellcheck disable=SC2086
+		untouched answer CONFLICT bob $step name=postfix-new
+		out_has '^error .*create was begun by uid 20001'
+	done
+	untouched answer 'NOTFOUND|CONFLICT' bob dirs op=dirs.clear \
+		sel.name=postfix-new
+	untouched answer 'NOTFOUND|CONFLICT' bob dirs op=dirs.repair \
+		name=postfix-new
+	answer OK alice config op=config.install name=postfix-new
+	untouched answer CONFLICT bob config op=config.register name=postfix-new
+	answer OK alice config op=config.register name=postfix-new
+	# Once it is there it is as much hers as his.
+	answer OK bob dirs op=dirs.clear sel.name=postfix-new
+}
+
 # Changes one's group between a check's first decision and root; false when it
 # came too early or too late for that.  Its judge isn't delayed.
 regroup_in_between() {
@@ -658,6 +722,8 @@ check "a name service that can't answer" name_service
 check "a name service that can't answer, and a deny by number" \
 	name_service_numbers
 check "renamed or regrouped between the check and the lock" changed_meanwhile
+check "a policy that is changed between the check and the lock" policy_meanwhile
+check "what one began another can't go on with" of_another
 check "regrouped between the check and postfix(1)" changed_before_start
 check "nobody escapes a deny by a new name or group" escape_deny
 check "nor by deport and import" deport_import
