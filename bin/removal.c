@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <bsd/string.h>
+
 #include "msg.h"
 #include "policy.h"
 #include "removal.h"
@@ -12,6 +14,9 @@
 struct removal {
 	const struct instance *in;
 	char mail[256];
+	bool mailed; /* there is mail that can be delivered or released */
+	bool held;   /* in hold */
+	bool kept;   /* in corrupt or saved: postsuper(1) never touches it */
 	bool running;
 	bool begun;    /* a destroy is, which has master(8)'s lock meanwhile */
 	bool told[3];  /* which of the three directories below are its own */
@@ -35,6 +40,17 @@ dir_of(const struct removal *r, const char *path)
 }
 
 static void
+note_mail(struct removal *r, const char *queue)
+{
+	bool kept =
+	    strcmp(queue, "corrupt") == 0 || strcmp(queue, "saved") == 0;
+
+	r->held |= strcmp(queue, "hold") == 0;
+	r->kept |= kept;
+	r->mailed |= !kept;
+}
+
+static void
 take(void *ctx, char *const words[TELL_WORDS], size_t n)
 {
 	struct removal *r = ctx;
@@ -46,9 +62,11 @@ take(void *ctx, char *const words[TELL_WORDS], size_t n)
 		r->running = true;
 	else if (strcmp(kind, "record") == 0)
 		r->begun = strcmp(words[1], action_name(ACTION_DESTROY)) == 0;
-	else if (strcmp(kind, "mail") == 0)
+	else if (strcmp(kind, "mail") == 0) {
 		(void)snprintf(r->mail + used, sizeof(r->mail) - used,
 		    "%s%s in %s", used > 0 ? ", " : "", words[1], words[2]);
+		note_mail(r, words[2]);
+	}
 	if (!stays && strcmp(kind, "go") != 0)
 		return;
 	dir = dir_of(r, path);
@@ -59,6 +77,32 @@ take(void *ctx, char *const words[TELL_WORDS], size_t n)
 		r->told[dir] = true;
 	else
 		(void)printf("would %s %s\n", stays ? "stay:" : "go:  ", path);
+}
+
+/* What clears those queues, in the words of postmulti-cleaner. */
+static void
+refuse_mail(const struct removal *r)
+{
+	const char *config = r->dirs[2], *queue = r->dirs[0];
+	char advice[PATH_SIZE * 4 + 512] = "";
+	size_t used = 0;
+
+	if (r->mailed)
+		used += (size_t)snprintf(advice, sizeof(advice),
+		    "deliver them (enable, start, flush) or delete them with "
+		    "\"postsuper -c %s -d ALL\" first",
+		    config);
+	if (r->held)
+		used += (size_t)snprintf(advice + used, sizeof(advice) - used,
+		    "; \"postsuper -c %s -H ALL\" releases those in hold",
+		    config);
+	if (r->kept)
+		(void)snprintf(advice + used, sizeof(advice) - used,
+		    "%slook at those in corrupt and saved, then \"find "
+		    "%s/corrupt %s/saved -type f -delete\"",
+		    r->mailed ? "; " : "", queue, queue);
+	msg_fatal("destroy would be refused: messages in the queue (%s): %s",
+	    r->mail, advice);
 }
 
 void
@@ -86,10 +130,7 @@ removal_show(const struct instance *in, const struct selector *sel)
 		    in->dir,
 		    r.begun ? ", or is being destroyed right now" : "");
 	if (r.mail[0] != '\0')
-		msg_fatal("destroy would be refused: messages in the queue "
-			  "(%s): deliver them (enable, start, flush) or "
-			  "delete them with \"postsuper -c %s -d ALL\" first",
-		    r.mail, in->dir);
+		refuse_mail(&r);
 }
 
 /* Unless its note was shown. */

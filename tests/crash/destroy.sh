@@ -126,6 +126,13 @@ in_queue() { # QUEUE N
 	done
 }
 
+# --dry-run is refused for the same and advises the same.
+same_advice() { # USER, after the refusal
+	local advice=${ERR##*): }
+	refused "$1" "$POSTMULTI" -i $NAME -e destroy --dry-run
+	is "what --dry-run advises" "${ERR##*): }" "$advice"
+}
+
 queued() { # USER QUEUE
 	box
 	in_queue "$2" 3
@@ -137,6 +144,7 @@ queued() { # USER QUEUE
 	[[ $2 = @(corrupt|saved) ]] || err_has "enable, start, flush"
 	is "messages" "$(find $QUEUE/"$2" -type f | wc -l)" 3
 	whole
+	same_advice "$1"
 	case $2 in
 	corrupt | saved) follow '^find' ;;
 	*) follow 'postsuper.* -d ALL' ;;
@@ -180,6 +188,7 @@ queued_everywhere() {
 	list="7 in maildrop, 3 in incoming, 4 in active, 1 in deferred, "
 	err_has "28 messages.*\(${list}2 in hold, 5 in corrupt, 6 in saved\)"
 	whole
+	same_advice alice
 	follow 'postsuper.* -d ALL'
 	follow '^find'
 	works alice "$POSTMULTI" -i $NAME -e destroy
