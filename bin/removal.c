@@ -14,6 +14,7 @@
 struct removal {
 	const struct instance *in;
 	char mail[256];
+	char other[PATH_SIZE * 2]; /* what isn't of the kind it should be */
 	bool mailed; /* there is mail that can be delivered or released */
 	bool held;   /* in hold */
 	bool kept;   /* in corrupt or saved: postsuper(1) never touches it */
@@ -62,6 +63,8 @@ take(void *ctx, char *const words[TELL_WORDS], size_t n)
 		r->running = true;
 	else if (strcmp(kind, "record") == 0)
 		r->begun = strcmp(words[1], action_name(ACTION_DESTROY)) == 0;
+	else if (strcmp(kind, "other") == 0)
+		(void)strlcpy(r->other, path, sizeof(r->other));
 	else if (strcmp(kind, "mail") == 0) {
 		(void)snprintf(r->mail + used, sizeof(r->mail) - used,
 		    "%s%s in %s", used > 0 ? ", " : "", words[1], words[2]);
@@ -105,8 +108,22 @@ refuse_mail(const struct removal *r)
 	    r->mail, advice);
 }
 
+static void
+need_editable(const char *dir)
+{
+	char path[PATH_SIZE + 16];
+	struct stat st;
+
+	(void)snprintf(path, sizeof(path), "%s/main.cf.tmp", dir);
+	if (lstat(path, &st) == 0 && S_ISDIR(st.st_mode))
+		msg_fatal("destroy would be refused: %s: a directory, so "
+			  "nobody can change main.cf: remove it",
+		    path);
+}
+
 void
-removal_show(const struct instance *in, const struct selector *sel)
+removal_show(const char *primary, const struct instance *in,
+    const struct selector *sel)
 {
 	struct removal r = {.in = in, .dirs = {in->queue, in->data, in->dir}};
 	struct stat st;
@@ -124,6 +141,13 @@ removal_show(const struct instance *in, const struct selector *sel)
 	if (r.dirs[0][0] == '\0')
 		msg_warn("%s: its queue and data directories are not known",
 		    in->dir);
+	need_editable(primary);
+	need_editable(in->dir);
+	if (r.other[0] != '\0')
+		msg_fatal("destroy would be refused: %s: not of the kind that "
+			  "Postfix makes there: \"postmulti doctor\" says how "
+			  "to repair it",
+		    r.other);
 	if (r.running)
 		msg_fatal("destroy would be refused: Instance '%s' is not "
 			  "stopped%s",

@@ -197,7 +197,8 @@ site_sibling(const char *primary, const char *name, char *out)
 
 	(void)path_split(primary, parent);
 	return snprintf(out, PATH_SIZE, "%s/%s",
-		   strcmp(parent, "/") == 0 ? "" : parent, name) < PATH_SIZE;
+		   strcmp(parent, "/") == 0 ? "" : parent, name) < PATH_SIZE &&
+	    path_is_clean(out);
 }
 
 struct list {

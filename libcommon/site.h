@@ -95,8 +95,8 @@ enum err site_instance(const struct maincf *, const struct defaults *,
 
 /*
  * Where an instance of that name has a directory when nobody says otherwise:
- * beside the primary's of that kind.  false when it doesn't fit in out
- * (PATH_SIZE).
+ * beside the primary's of that kind.  false when that is no path that can
+ * be used or doesn't fit in out (PATH_SIZE).
  */
 bool site_sibling(const char *primary, const char *name, char *out);
 

@@ -93,19 +93,28 @@ failed(struct tally *t, const char *what, const char *label, const char *name)
 
 /* The queue can't be told to be empty: say where, errno saying why. */
 static void
-unreadable(struct tally *t, const char *label)
+unreadable(const struct job *job, const char *label)
 {
-	if (errno != EACCES) {
+	struct tally *t = job->t;
+
+	if (errno != EACCES && errno != ENOTDIR && errno != ELOOP) {
 		failed(t, "open", label, ".");
 		return;
 	}
 	if (t->err != ERR_OK)
 		return;
 	t->err = ERR_UNTRUSTED;
+	if (errno != EACCES) {
+		(void)snprintf(t->text, sizeof(t->text),
+		    "%s: not of the kind that Postfix makes there: "
+		    "\"postmulti doctor\" says how to repair it",
+		    label);
+		return;
+	}
 	(void)snprintf(t->text, sizeof(t->text),
-	    "%s: is not mail_owner's to read: as root run \"postfix -c DIR "
+	    "%s: is not mail_owner's to read: as root run \"postfix -c %s "
 	    "set-permissions\"",
-	    label);
+	    label, job->paths[2]);
 }
 
 static bool
@@ -145,7 +154,7 @@ descend(struct job *job, int dirfd, const char *name)
 	}
 	if (fd == -1 ? errno != ENOENT :
 		       path_each(fd, label, visit, &below, NULL) == ERR_SYSTEM)
-		unreadable(job->t, label);
+		unreadable(job, label);
 	if (fd != -1)
 		(void)close(fd);
 	return !below.stays && !job->closed;
@@ -335,7 +344,7 @@ work(struct tally *t, const struct order *order, bool queue, bool data,
 	if (data && job.what != CLEANER_COUNT &&
 	    path_each(CLEANER_FD_DATA, paths[1], visit, &job, NULL) ==
 		ERR_SYSTEM)
-		unreadable(t, paths[1]);
+		unreadable(&job, paths[1]);
 	t->lines = page.lines;
 }
 

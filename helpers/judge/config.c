@@ -93,7 +93,8 @@ judge_toggle(struct judge *j, struct verdict *v, struct why *why, bool enable)
 	if (s.err != ERR_OK)
 		return why_set(why, s.err, "%s", s.why.text);
 	v->unchanged = s.in.enabled == enable;
-	return target_idle(s.in.dir, why);
+	e = target_idle(s.in.dir, why);
+	return e != ERR_OK ? e : target_editable(s.in.dir, why);
 }
 
 static enum err
@@ -137,7 +138,8 @@ judge_assign(struct judge *j, struct verdict *v, struct why *why)
 	if ((e = permit_change(j, ACTION_ASSIGN, &from, &to, v, why)) !=
 		ERR_OK ||
 	    (e = target_ready(j, why)) != ERR_OK ||
-	    (e = target_idle(s.in.dir, why)) != ERR_OK)
+	    (e = target_idle(s.in.dir, why)) != ERR_OK ||
+	    (e = target_editable(s.in.dir, why)) != ERR_OK)
 		return e;
 	v->unchanged = strcmp(to.name, s.in.name) == 0 &&
 	    strcmp(to.group, s.in.group) == 0;

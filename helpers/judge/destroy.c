@@ -8,6 +8,29 @@
 
 /* --- destroy ------------------------------------------------------------- */
 
+enum err
+destroy_stopped(struct judge *j, const char *config, struct why *why)
+{
+	static struct record r;
+	char parent[PATH_SIZE];
+	bool up;
+
+	memset(&r, 0, sizeof(r));
+	r.action = ACTION_DESTROY;
+	(void)strlcpy(r.config.path, config, sizeof(r.config.path));
+	if (!path_is_clean(config) ||
+	    !site_sibling(j->site.primary.queue, path_split(config, parent),
+		r.queue.path) ||
+	    target_where(r.queue.path, false, &r.queue, why) != ERR_OK ||
+	    trust_running(r.queue.path, &up, why) != ERR_OK || !up ||
+	    fresh_unique(j, config, "", &r, why) != ERR_OK)
+		return ERR_OK;
+	return why_set(why, ERR_STATE,
+	    "Instance '%s' is not stopped: run \"kill $(cat "
+	    "%s/pid/master.pid)\" first",
+	    config, r.queue.path);
+}
+
 /* Another's destroy holds master(8)'s lock: only ours tells who runs. */
 static enum err
 running(struct judge *j, const struct record *r, struct why *why)
@@ -15,7 +38,9 @@ running(struct judge *j, const struct record *r, struct why *why)
 	bool up = false;
 	enum err e = ERR_OK;
 
-	if (j->locked && r->queue.path[0] != '\0')
+	if (j->locked && r->queue.path[0] == '\0')
+		return destroy_stopped(j, r->config.path, why);
+	if (j->locked)
 		e = trust_running(r->queue.path, &up, why);
 	if (e == ERR_OK && up)
 		return why_set(why, ERR_STATE, "Instance '%s' is not stopped",
@@ -71,7 +96,8 @@ begin_destroy(struct judge *j, const struct seen *s, struct record *r,
 		    "%s: is not a usable path: repair "
 		    "multi_instance_directories in %s/main.cf",
 		    s->in.dir, j->primary.path);
-	if ((e = trust_check(j, s, why)) != ERR_OK)
+	if ((e = trust_check(j, s, why)) != ERR_OK ||
+	    (e = target_editable(s->in.dir, why)) != ERR_OK)
 		return e;
 	return destroy_record(j, s, r, why);
 }

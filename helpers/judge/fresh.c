@@ -34,8 +34,7 @@ fresh_derive(struct judge *j, struct record *r, struct why *why)
 		if (dirs[i].given[0] != '\0')
 			(void)strlcpy(dirs[i].out, dirs[i].given, PATH_SIZE);
 		else if (r->name[0] == '\0' ||
-		    !site_sibling(dirs[i].of, r->name, dirs[i].out) ||
-		    !path_is_clean(dirs[i].out))
+		    !site_sibling(dirs[i].of, r->name, dirs[i].out))
 			return why_set(why, ERR_SYNTAX,
 			    "a new instance needs a name%s",
 			    j->caller->root ? " or its directories" : "");

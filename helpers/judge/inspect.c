@@ -20,6 +20,7 @@
  *   broken FILE                           a record that can't be read
  *   dir UID GID MODE OWNER GROUP MODE PATH   what it is, what it should be
  *   missing PATH
+ *   other PATH                            not of the kind it should be
  *   go PATH | stay PATH                   a destroy removes it, or doesn't
  *   stay PATH/                            neither it nor what is in it
  *
@@ -237,7 +238,8 @@ tell_base(struct page *p, const struct where *w, bool trusted)
 	(void)close(parent);
 }
 
-/* What postfix-files says of the queue's directories, and what they are. */
+/* What postfix-files says of the queue's directories, and what they are; and
+ * whether there is a queue and a data directory at all. */
 static void
 tell_owners(struct page *p, const struct verdict *v, int queue)
 {
@@ -245,12 +247,24 @@ tell_owners(struct page *p, const struct verdict *v, int queue)
 	struct stat st;
 	uint32_t i;
 
+	if (v->queue.path[0] != '\0' && v->queue.ino == 0)
+		page_add(p, "missing %s", v->queue.path);
+	if (v->data.path[0] != '\0' && v->data.ino == 0)
+		page_add(p, "missing %s", v->data.path);
 	for (i = 0; queue != -1 && i < v->nentries; i++) {
 		en = &v->entries[i];
 		if (en->base != BASE_QUEUE || !en->is_dir)
 			continue;
 		if (fstatat(queue, en->name[0] != '\0' ? en->name : ".", &st,
-			AT_SYMLINK_NOFOLLOW) == 0)
+			AT_SYMLINK_NOFOLLOW) == -1) {
+			if (errno == ENOENT && en->create)
+				page_add(p, "missing %s/%s", v->queue.path,
+				    en->name);
+		} else if (!S_ISDIR(st.st_mode) && strcmp(en->name, "pid") == 0)
+			continue; /* told of before */
+		else if (!S_ISDIR(st.st_mode))
+			page_add(p, "other %s/%s", v->queue.path, en->name);
+		else
 			page_add(p, "dir %lu %lu %04o %s %s %04o %s%s%s",
 			    (unsigned long)st.st_uid, (unsigned long)st.st_gid,
 			    (unsigned)st.st_mode & 07777,
@@ -258,9 +272,32 @@ tell_owners(struct page *p, const struct verdict *v, int queue)
 			    en->setgid_group ? v->setgid_group : "-", en->mode,
 			    v->queue.path, en->name[0] != '\0' ? "/" : "",
 			    en->name);
-		else if (errno == ENOENT && en->create)
-			page_add(p, "missing %s/%s", v->queue.path, en->name);
 	}
+}
+
+/* Whether that is known: what is in master.pid's place keeps a destroy from
+ * knowing, too.  To ask is to hold master(8)'s lock for a moment: not one that
+ * the caller, stopping us, can make as long as it likes. */
+static bool
+is_running(struct judge *j, struct verdict *v, struct page *p, bool *up)
+{
+	const char *queue = v->record.queue.path;
+	char path[PATH_SIZE + 8];
+	struct stat st;
+	enum err e = ERR_OK;
+
+	*up = false;
+	if (!j->locked)
+		return false;
+	if (v->record.queue.ino != 0)
+		e = trust_running(queue, up, NULL);
+	else if (queue[0] == '\0')
+		*up = destroy_stopped(j, v->config.path, NULL) != ERR_OK;
+	(void)snprintf(path, sizeof(path), "%s/pid", queue);
+	if (e == ERR_UNTRUSTED && lstat(path, &st) == 0)
+		page_add(p, "other %s%s", path,
+		    S_ISDIR(st.st_mode) ? "/master.pid" : "");
+	return e == ERR_OK;
 }
 
 static void
@@ -275,10 +312,7 @@ tell_all(struct judge *j, struct verdict *v, bool enabled)
 
 	if (enabled)
 		page_add(&p, "enabled");
-	/* To ask is to hold master(8)'s lock for a moment: not one that the
-	 * caller, stopping us, can make as long as it likes. */
-	if (j->locked && r->queue.ino != 0 &&
-	    trust_running(r->queue.path, &up, NULL) == ERR_OK && up)
+	if (is_running(j, v, &p, &up) && up)
 		page_add(&p, "running");
 	if (r->time != 0)
 		tell_record(&p, r);
@@ -288,10 +322,11 @@ tell_all(struct judge *j, struct verdict *v, bool enabled)
 	if (path_open_dir(v->config.path, trusted, &fd, NULL) == ERR_OK)
 		(void)tell_dir(&config, fd);
 	if (r->queue.ino != 0 &&
-	    path_open_dir(v->queue.path, trusted, &queue, NULL) == ERR_OK) {
-		tell_owners(&p, v, queue);
+	    path_open_dir(v->queue.path, trusted, &queue, NULL) != ERR_OK)
+		queue = -1;
+	tell_owners(&p, v, queue);
+	if (queue != -1)
 		(void)tell_dir(&in_queue, queue);
-	}
 }
 
 /* A listed instance, or one whose destroy was begun. */

@@ -56,7 +56,10 @@ judge_fn inspect_instance, inspect_records;
 /* Reads defaults, the primary's main.cf and the lists into *j. */
 enum err target_site(struct judge *j, struct why *why);
 
-/* ERR_STATE unless `postmulti -e init` was done. */
+/* ERR_STATE where main.cf can't be changed by anybody. */
+enum err target_editable(const char *dir, struct why *why);
+
+/* The same of the primary's, and unless `postmulti -e init` was done. */
 enum err target_ready(struct judge *j, struct why *why);
 
 /* Finds the listed instance a selector names and fills the verdict's
@@ -156,6 +159,10 @@ enum err files_read(struct judge *j, struct verdict *, struct why *why);
  * goes on with: its directories, no other instance's. */
 enum err destroy_record(struct judge *j, const struct seen *, struct record *,
     struct why *why);
+
+/* ERR_STATE when a damaged instance, whose main.cf doesn't tell its queue,
+ * runs in the one that create would have given it and that no other has. */
+enum err destroy_stopped(struct judge *j, const char *config, struct why *why);
 
 /* The verdict's part that comes from its record and the host. */
 void dirs_describe(struct judge *j, struct verdict *v);

@@ -89,12 +89,15 @@ list_deregister(struct judge *j, struct verdict *v, struct why *why)
 		return why_set(why, ERR_STATE,
 		    "Cannot remove the primary instance");
 	if ((e = target_ready(j, why)) != ERR_OK ||
-	    (e = target_idle(s.in.dir, why)) != ERR_OK)
+	    (e = target_idle(s.in.dir, why)) != ERR_OK ||
+	    (e = target_editable(s.in.dir, why)) != ERR_OK)
 		return e;
 	/* A damaged instance can be taken off the list by its directory, by
 	 * root: who else may, its name would have to say. */
 	if ((e = trust_check(j, &s, why)) != ERR_OK ||
-	    (s.err == ERR_OK && (e = stopped(j, &s.in, why)) != ERR_OK))
+	    (s.err == ERR_OK && (e = stopped(j, &s.in, why)) != ERR_OK) ||
+	    (s.err != ERR_OK && j->locked &&
+		(e = destroy_stopped(j, s.in.dir, why)) != ERR_OK))
 		return e;
 	return lists_without(j, s.in.dir, s.err != ERR_NOTFOUND, v, why);
 }

@@ -309,6 +309,21 @@ target_record(const char *config, struct record *r, struct why *why)
 	return e;
 }
 
+/* Editors open it for writing, and unlink what isn't theirs. */
+enum err
+target_editable(const char *dir, struct why *why)
+{
+	char path[PATH_SIZE + 16];
+	struct stat st;
+
+	(void)snprintf(path, sizeof(path), "%s/main.cf.tmp", dir);
+	return lstat(path, &st) == 0 && S_ISDIR(st.st_mode) ?
+	    why_set(why, ERR_STATE,
+		"%s: a directory, so nobody can change main.cf: remove it",
+		path) :
+	    ERR_OK;
+}
+
 enum err
 target_ready(struct judge *j, struct why *why)
 {
@@ -320,7 +335,7 @@ target_ready(struct judge *j, struct why *why)
 		return why_set(why, ERR_STATE,
 		    "multi_instance_enable!=yes, run 'postmulti -e init' "
 		    "first.");
-	return ERR_OK;
+	return target_editable(j->primary.path, why);
 }
 
 enum err

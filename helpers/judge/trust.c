@@ -244,6 +244,7 @@ trust_programs(struct judge *j, struct why *why)
 enum err
 trust_running(const char *queue, bool *running, struct why *why)
 {
+	struct stat st;
 	enum err e;
 	int dir, pid, fd;
 
@@ -255,10 +256,16 @@ trust_running(const char *queue, bool *running, struct why *why)
 		return e;
 	pid = path_open_at(dir, "pid", O_PATH | O_DIRECTORY, 0);
 	fd = pid == -1 ? -1 : path_open_at(pid, "master.pid", O_RDONLY, 0);
-	if (fd == -1 && errno != ENOENT)
+	if (fd == -1 ? errno == ELOOP || errno == ENOTDIR :
+		       fstat(fd, &st) == 0 && !S_ISREG(st.st_mode))
+		e = why_set(why, ERR_UNTRUSTED,
+		    "%s/pid/master.pid: not of the kind that Postfix makes "
+		    "there: \"postmulti doctor\" says how to repair it",
+		    queue);
+	else if (fd == -1 && errno != ENOENT)
 		e = why_errno(why, "open %s/pid/master.pid", queue);
 	/* master(8) holds this lock for as long as it runs. */
-	if (fd != -1 && flock(fd, LOCK_SH | LOCK_NB) == -1) {
+	if (fd != -1 && e == ERR_OK && flock(fd, LOCK_SH | LOCK_NB) == -1) {
 		*running = errno == EWOULDBLOCK;
 		if (!*running)
 			e = why_errno(why, "lock %s/pid/master.pid", queue);

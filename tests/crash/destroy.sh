@@ -178,6 +178,43 @@ running() { # USER
 	destroyed
 }
 
+# Nobody knows whether there is mail in what can't be read.
+unreadable() {
+	box
+	chown root $QUEUE/hold
+	refused alice "$POSTMULTI" -i $NAME -e destroy
+	err_has "$QUEUE/hold: is not mail_owner's to read"
+	whole
+	follow 'set-permissions'
+	works alice "$POSTMULTI" -i $NAME -e destroy
+	destroyed
+}
+
+# Its main.cf doesn't tell its queue any more, but it runs.
+damaged_runs() {
+	local words
+	box
+	works root "$POSTMULTI" -i $NAME -e enable
+	age
+	works root "$POSTMULTI" -i $NAME -p start
+	echo junk >$CONFIG/main.cf
+	snapshot /etc/postfix $CONFIG $QUEUE $DATA >/tmp/before
+	for words in "destroy --dry-run" deport destroy; do
+		# shellcheck disable=SC2086
+		refused root "$POSTMULTI" -i $CONFIG -e $words
+		err_has 'is not stopped'
+	done
+	snapshot /etc/postfix $CONFIG $QUEUE $DATA >/tmp/after
+	same "what runs" /tmp/before /tmp/after
+	[ -z "$(ls $RECORDS)" ] || fail "a record is left"
+	follow '^kill'
+	wait_for 10 no_masters || fail "the master doesn't stop"
+	works root "$POSTMULTI" -i $CONFIG -e destroy
+	[ ! -e $CONFIG ] && [ -d $QUEUE/active ] || fail "not destroyed"
+	listed && fail "still on the list"
+	true
+}
+
 queued_everywhere() {
 	local queue n=0 list=
 	box
@@ -851,6 +888,8 @@ done
 for user in root alice; do
 	check "refused while enabled, and while it runs: $user" running $user
 done
+check "refused while it runs, though it is damaged" damaged_runs
+check "refused with a queue that can't be read, and the advice works" unreadable
 check "refused with mail in every queue, and the advice works" queued_everywhere
 check "thousands of messages: no more are counted than need be" thousands
 check "the other advice works: enable, start, flush" delivered
