@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <bsd/string.h>
+
 #include "doctor.h"
 
 /*
@@ -28,27 +30,31 @@ dir_of(const struct instance *in, enum kind kind)
 	return kind == CONFIG ? in->dir : kind == QUEUE ? in->queue : in->data;
 }
 
-/* What isn't known of an instance, or only by a main.cf that is damaged, may
- * be what is named like it. */
+/* What isn't known of an instance, or isn't sure, may be what is named like
+ * it. */
 static bool
-belongs(const struct instance *in, bool good, enum kind kind, const char *path)
+belongs(const struct instance *in, bool sure, enum kind kind, const char *path)
 {
 	const char *dir = dir_of(in, kind), *base = strrchr(in->dir, '/');
 
-	if (dir[0] != '\0' && (good || strcmp(dir, path) == 0))
+	if (dir[0] != '\0' && (sure || strcmp(dir, path) == 0))
 		return strcmp(dir, path) == 0;
 	return base != NULL && strcmp(base, strrchr(path, '/')) == 0;
 }
 
+/* Of two in conflict the one that is damaged may be in the right: as long as
+ * there is one, no main.cf is taken at its word. */
 static bool
 is_known(const struct doctor *d, enum kind kind, const char *path)
 {
 	const struct instances *list = d->list;
+	bool sure = true;
 	size_t i;
 
 	for (i = 0; i < list->n; i++)
-		if (belongs(&list->v[i].i, list->v[i].state == ENTRY_GOOD, kind,
-			path))
+		sure = sure && list->v[i].state == ENTRY_GOOD;
+	for (i = 0; i < list->n; i++)
+		if (belongs(&list->v[i].i, sure, kind, path))
 			return true;
 	for (i = 0; i < d->nknown; i++)
 		if (belongs(&d->known[i], true, kind, path))
@@ -177,6 +183,7 @@ tell(struct doctor *d, enum kind kind, const char *path)
 	    [DATA] = "a data directory that no instance has"};
 	char repair[PATH_SIZE * 6 + 128];
 	const char *name = strrchr(path, '/') + 1;
+	struct instance in = {0};
 
 	if (kind == QUEUE) {
 		tell_queue(d, path);
@@ -194,6 +201,11 @@ tell(struct doctor *d, enum kind kind, const char *path)
 	else
 		(void)snprintf(repair, sizeof(repair), "rm -r %s", path);
 	doctor_found(d, "leftover", repair, "%s: %s", path, what[kind]);
+	if (kind != CONFIG)
+		return;
+	/* Its queue and data are for import first. */
+	(void)strlcpy(in.dir, path, sizeof(in.dir));
+	doctor_known(d, &in);
 }
 
 static void
