@@ -4,6 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <bsd/string.h>
+
 #include "doctor.h"
 #include "msg.h"
 #include "request.h"
@@ -37,6 +39,48 @@ doctor_safe(const char *path)
 	return path[strspn(path, safe)] == '\0';
 }
 
+const char *
+doctor_word(const char *path, char out[DOCTOR_WORD])
+{
+	(void)snprintf(out, DOCTOR_WORD, doctor_safe(path) ? "%s" : "'%s'",
+	    path);
+	return out;
+}
+
+static bool
+is_listed(const struct doctor *d, const char *dir)
+{
+	const struct entry *e;
+
+	for (e = d->list->v; e < d->list->v + d->list->n; e++)
+		if (strcmp(e->i.dir, dir) == 0)
+			return true;
+	return false;
+}
+
+char *
+doctor_list(const struct doctor *d, const struct entry *entry,
+    const char *instead)
+{
+	const struct entry *e;
+	size_t size = PATH_SIZE + 64, used;
+	const char *dir;
+	char *out;
+
+	for (e = d->list->v; e < d->list->v + d->list->n; e++)
+		size += strlen(e->i.dir) + 1;
+	out = msg_realloc(NULL, size, 1);
+	used = strlcpy(out, "postconf -e 'multi_instance_directories =", size);
+	for (e = d->list->v + 1; e < d->list->v + d->list->n; e++) {
+		dir = e == entry ? instead : e->i.dir;
+		if (path_is_clean(dir) && (e != entry || !is_listed(d, dir)))
+			used += (size_t)snprintf(out + used, size - used, " %s",
+			    dir);
+	}
+	(void)strlcpy(out + used, "'", size - used);
+	return out;
+}
+
 bool
 doctor_mend(struct doctor *d, const struct frame *f)
 {
@@ -62,7 +106,7 @@ doctor_known(struct doctor *d, const struct instance *in)
 static void
 finish(const struct doctor *d)
 {
-	if (d->unserved)
+	if (d->unserved || d->broken)
 		(void)printf("not looked for: what only the helpers can see, "
 			     "before they serve you\n");
 	if (d->unseen > 0)

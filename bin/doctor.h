@@ -17,6 +17,7 @@ struct doctor {
 	unsigned found, mended;
 	unsigned unseen; /* instances it may not look into */
 	bool unserved;   /* no helper serves this caller, as was told */
+	bool broken;     /* no helper can work, as was told */
 	bool unsure;     /* what isn't finished is not known */
 	/* Not on the list, but no leftovers: deported or unfinished. */
 	struct instance *known;
@@ -42,6 +43,15 @@ void doctor_known(struct doctor *, const struct instance *);
 /* Whether a path can be pasted into a shell as it stands: a name is somebody
  * else's choice, and root pastes this. */
 bool doctor_safe(const char *path);
+
+/* A clean path as a word for a shell: they have no quotes in them. */
+#define DOCTOR_WORD (PATH_SIZE + 48)
+const char *doctor_word(const char *path, char out[DOCTOR_WORD]);
+
+/* The command that writes the list of instances anew, of what can stand on
+ * it; instead of the entry (NULL: none) another path, unless that is listed or
+ * is "".  To be freed. */
+char *doctor_list(const struct doctor *, const struct entry *, const char *);
 
 /* The parts. */
 void doctor_host(struct doctor *);      /* installation, kernel, policy */

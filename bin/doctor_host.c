@@ -199,6 +199,26 @@ check_script(struct doctor *d)
 			    path);
 }
 
+/* Root's are written only where nobody else could have written them. */
+static void
+check_cache(struct doctor *d)
+{
+	static const char path[] = PATH_CACHE;
+	struct stat st;
+
+	if (lstat(path, &st) == -1 ||
+	    (S_ISDIR(st.st_mode) && st.st_uid == 0 &&
+		(st.st_mode & (S_IWGRP | S_IWOTH)) == 0))
+		return;
+	doctor_found(d, "owner",
+	    S_ISDIR(st.st_mode) ? "chown root " PATH_CACHE
+				  " && chmod go-w " PATH_CACHE :
+				  "mv " PATH_CACHE " " PATH_CACHE ".old",
+	    "%s: owner uid %lu, mode %04o, should be a directory that only "
+	    "root can write to",
+	    path, (unsigned long)st.st_uid, (unsigned)st.st_mode & 07777);
+}
+
 static void
 check_defaults(struct doctor *d)
 {
@@ -244,6 +264,7 @@ doctor_host(struct doctor *d)
 	check_installation(d);
 	check_kernel(d);
 	check_policy(d);
+	check_cache(d);
 	check_defaults(d);
 	check_script(d);
 	check_init(d);

@@ -1,4 +1,5 @@
 #include <sys/stat.h>
+#include <errno.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -20,6 +21,8 @@ struct checked {
 	struct doctor *d;
 	const struct entry *e;
 	unsigned wrong; /* directories that dirs.mend would mend */
+	bool no_queue;  /* there is none at all */
+	bool others;    /* something else is in the place of one */
 };
 
 static void
@@ -70,14 +73,20 @@ held_by_another(const char *path, const struct stat *st, int holder)
 static void
 check_edited(struct doctor *d, const struct entry *e, const char *file)
 {
-	char path[PATH_SIZE + 32], repair[PATH_SIZE + 64];
+	char path[PATH_SIZE + 32], repair[PATH_SIZE + 64], word[DOCTOR_WORD];
 	struct stat st;
 	int holder;
 
 	(void)snprintf(path, sizeof(path), "%s/%s.tmp", e->i.dir, file);
-	(void)snprintf(repair, sizeof(repair), "rm %s", path);
 	if (lstat(path, &st) == -1)
 		return;
+	(void)snprintf(repair, sizeof(repair), "%s %s",
+	    S_ISDIR(st.st_mode) ? "rm -r" : "rm", doctor_word(path, word));
+	if (S_ISDIR(st.st_mode)) {
+		doctor_found(d, "temporary", repair,
+		    "%s: a directory: nobody can change %s", path, file);
+		return;
+	}
 	holder = locks_holder(path);
 	if (holder == 0) {
 		doctor_found(d, "temporary", repair,
@@ -95,13 +104,14 @@ check_edited(struct doctor *d, const struct entry *e, const char *file)
 static void
 check_temporary(struct doctor *d, const struct entry *e)
 {
-	char path[PATH_SIZE + 32], repair[PATH_SIZE + 64];
+	char path[PATH_SIZE + 32], repair[PATH_SIZE + 64], word[DOCTOR_WORD];
 	struct stat st;
 
 	check_edited(d, e, "main.cf");
 	check_edited(d, e, "master.cf");
 	(void)snprintf(path, sizeof(path), "%s/.tmp", e->i.dir);
-	(void)snprintf(repair, sizeof(repair), "rm -r %s", path);
+	(void)snprintf(repair, sizeof(repair), "rm -r %s",
+	    doctor_word(path, word));
 	if (lstat(path, &st) == 0)
 		doctor_found(d, "temporary", repair,
 		    "%s: left by an interrupted create of Postfix's own "
@@ -111,18 +121,24 @@ check_temporary(struct doctor *d, const struct entry *e)
 
 /* --- damaged, listed twice ----------------------------------------------- */
 
-/* The entry before this one that is the same directory. */
+static bool
+is_same(const struct entry *a, const struct entry *b)
+{
+	struct stat x, y;
+
+	return strcmp(a->i.dir, b->i.dir) == 0 ||
+	    (stat(a->i.dir, &x) == 0 && stat(b->i.dir, &y) == 0 &&
+		x.st_dev == y.st_dev && x.st_ino == y.st_ino);
+}
+
+/* The entry before this one that is the same directory, by a usable path. */
 static const struct entry *
 same_as(const struct instances *list, const struct entry *e)
 {
 	const struct entry *o;
-	struct stat st, other;
-	bool there = stat(e->i.dir, &st) == 0;
 
 	for (o = list->v; o < e; o++)
-		if (strcmp(o->i.dir, e->i.dir) == 0 ||
-		    (there && stat(o->i.dir, &other) == 0 &&
-			other.st_dev == st.st_dev && other.st_ino == st.st_ino))
+		if (path_is_clean(o->i.dir) && is_same(o, e))
 			return o;
 	return NULL;
 }
@@ -132,10 +148,23 @@ has_twin(const struct doctor *d, const struct entry *e)
 {
 	const struct entry *o;
 
-	for (o = e + 1; o < d->list->v + d->list->n; o++)
-		if (same_as(d->list, o) == e)
+	for (o = d->list->v; o < d->list->v + d->list->n; o++)
+		if (o != e && is_same(o, e))
 			return true;
 	return false;
+}
+
+/* No step takes away what is no path: it is for an editor, or for the list
+ * without all of those. */
+static void
+tell_unusable(struct doctor *d, const struct entry *e)
+{
+	char *repair = doctor_list(d, NULL, NULL);
+
+	doctor_found(d, "damaged", repair,
+	    "%s: %s; mend it in %s/main.cf, or take it off the list:", e->i.dir,
+	    e->why, d->list->v[0].i.dir);
+	free(repair);
 }
 
 /* Returns whether it is worth looking at further. */
@@ -143,23 +172,30 @@ static bool
 check_listed(struct doctor *d, const struct entry *e)
 {
 	const struct entry *twin = same_as(d->list, e);
-	char repair[PATH_SIZE * 2 + 128];
+	char repair[PATH_SIZE * 2 + 128], word[DOCTOR_WORD], *list;
 
+	if (!path_is_clean(e->i.dir)) {
+		tell_unusable(d, e);
+		return false;
+	}
 	if (twin != NULL && strcmp(twin->i.dir, e->i.dir) == 0) {
 		doctor_found(d, "listed twice", "postmulti doctor --fix",
-		    "%s: stands more than once in "
-		    "multi_instance_directories of %s/main.cf",
-		    e->i.dir, d->list->v[0].i.dir);
+		    "%s: %s in multi_instance_directories of %s/main.cf",
+		    e->i.dir,
+		    twin->i.primary ? "the primary itself stands" :
+				      "stands more than once",
+		    d->list->v[0].i.dir);
 		mend(d, &d->list->v[0], OP_TIDY, 1);
 		return false;
 	}
-	if (e->i.dir[0] == '/')
-		check_temporary(d, e);
+	check_temporary(d, e);
 	(void)snprintf(repair, sizeof(repair), "postmulti -i %s -e deport",
-	    e->i.dir);
+	    doctor_word(e->i.dir, word));
 	if (twin != NULL) {
-		doctor_found(d, "listed twice", repair,
+		list = doctor_list(d, e, "");
+		doctor_found(d, "listed twice", list,
 		    "%s: is the same directory as %s", e->i.dir, twin->i.dir);
+		free(list);
 		return false;
 	}
 	/* The reader may have needed a helper. */
@@ -171,6 +207,22 @@ check_listed(struct doctor *d, const struct entry *e)
 			   "; repair it, or take it off the list, or, as root, "
 			   "destroy it:");
 	return false;
+}
+
+/* Without it the instance is listed, but can't be started. */
+static void
+check_master_cf(struct doctor *d, const struct entry *e)
+{
+	char path[PATH_SIZE + 16], repair[PATH_SIZE * 3], word[DOCTOR_WORD];
+	struct stat st;
+
+	(void)snprintf(path, sizeof(path), "%s/master.cf", e->i.dir);
+	if (lstat(path, &st) != -1 || errno != ENOENT)
+		return;
+	(void)snprintf(repair, sizeof(repair), "cp %s/master.cf.proto %s",
+	    d->list->host.site.meta_directory, doctor_word(path, word));
+	doctor_found(d, "missing", repair,
+	    "%s: not there: the instance can't be started", path);
 }
 
 /* --- owners and modes ---------------------------------------------------- */
@@ -210,6 +262,21 @@ is_id(const char *word, bool known, unsigned long id)
 	return known && strtoul(word, NULL, 10) == id;
 }
 
+/* Postfix's set-permissions would follow a link, so that goes first. */
+static void
+tell_other(struct checked *c, const char *path)
+{
+	char repair[PATH_SIZE * 4], word[DOCTOR_WORD], dir[DOCTOR_WORD];
+
+	c->others = true;
+	(void)doctor_word(path, word);
+	(void)snprintf(repair, sizeof(repair),
+	    "mv %s %s.old && postfix -c %s set-permissions", word, word,
+	    doctor_word(c->e->i.dir, dir));
+	doctor_found(c->d, "untrusted", repair,
+	    "%s: not of the kind that Postfix makes there", path);
+}
+
 static void
 take(void *ctx, char *const w[TELL_WORDS], size_t n)
 {
@@ -220,8 +287,11 @@ take(void *ctx, char *const w[TELL_WORDS], size_t n)
 	/* The primary's every start makes. */
 	if (strcmp(w[0], "missing") == 0 && !c->e->i.primary) {
 		c->wrong++;
+		c->no_queue |= strcmp(w[n - 1], c->e->i.queue) == 0;
 		doctor_found(c->d, "missing", NULL, "%s: not there", w[n - 1]);
 	}
+	if (strcmp(w[0], "other") == 0)
+		tell_other(c, w[n - 1]);
 	if (strcmp(w[0], "dir") != 0)
 		return;
 	pw = getpwnam(w[D_OWNER]);
@@ -243,13 +313,14 @@ take(void *ctx, char *const w[TELL_WORDS], size_t n)
 static void
 check_owners(struct doctor *d, const struct entry *e, unsigned before)
 {
-	struct checked c = {d, e, 0};
+	struct checked c = {d, e, 0, false, false};
 	struct selector sel = {0};
+	char word[DOCTOR_WORD];
 	struct stat st;
 	struct why why;
 	enum err err;
 
-	if (d->unserved)
+	if (d->unserved || d->broken)
 		return;
 	check_data(&c, d->list->host.site.mail_owner);
 	/* Not by name: that has to be looked for in all of them. */
@@ -273,12 +344,17 @@ check_owners(struct doctor *d, const struct entry *e, unsigned before)
 	    !has_twin(d, e))
 		doctor_found(d, "instance", NULL, "%s: %s",
 		    instances_label(&e->i), why.text);
-	if (c.wrong == 0)
+	if (c.wrong == 0 || c.others)
 		return;
+	/* postfix(1) goes there first. */
+	if (c.no_queue)
+		(void)printf("    mkdir -p %s\n",
+		    doctor_word(e->i.queue, word));
 	/* The primary's touches postconf(1), of which the cache was made. */
 	(void)printf("    postfix -c %s set-permissions%s # or as root: "
 		     "postmulti doctor --fix\n",
-	    e->i.dir, e->i.primary ? " && postmulti -l" : "");
+	    doctor_word(e->i.dir, word),
+	    e->i.primary ? " && postmulti -l" : "");
 	mend(d, e, OP_MEND, c.wrong);
 }
 
@@ -304,6 +380,8 @@ doctor_instances(struct doctor *d)
 		if (!check_listed(d, e))
 			continue;
 		before = d->found;
+		if (!is_unfinished(d, e))
+			check_master_cf(d, e);
 		doctor_trust(d, e);
 		/* No policy lets others look into the primary's. */
 		if (!e->i.primary ? !is_unfinished(d, e) : getuid() == 0)

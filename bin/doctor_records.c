@@ -98,28 +98,31 @@ static void
 command(char *out, size_t size, enum mode m, char *const w[])
 {
 	bool named = strcmp(w[R_NAME], "-") != 0;
+	char config[DOCTOR_WORD], queue[DOCTOR_WORD], data[DOCTOR_WORD];
 
+	(void)doctor_word(w[R_CONFIG], config);
 	if (m == MODE_DESTROY)
 		(void)snprintf(out, size, "postmulti -i %s -e destroy",
-		    named && getuid() != 0 ? w[R_NAME] : w[R_CONFIG]);
+		    named && getuid() != 0 ? w[R_NAME] : config);
 	else
 		(void)snprintf(out, size, "postmulti%s%s%s%s -e %s%s%s",
 		    named ? " -I " : "", named ? w[R_NAME] : "",
 		    strcmp(w[R_GROUP], "-") != 0 ? " -G " : "",
 		    strcmp(w[R_GROUP], "-") != 0 ? w[R_GROUP] : "",
 		    mode_name(m), getuid() == 0 ? " config_directory=" : "",
-		    getuid() == 0 ? w[R_CONFIG] : "");
+		    getuid() == 0 ? config : "");
 	if (m == MODE_CREATE && getuid() == 0)
 		(void)snprintf(out + strlen(out), size - strlen(out),
-		    " queue_directory=%s data_directory=%s", w[R_QUEUE],
-		    w[R_DATA]);
+		    " queue_directory=%s data_directory=%s",
+		    doctor_word(w[R_QUEUE], queue),
+		    doctor_word(w[R_DATA], data));
 }
 
 static void
 take(void *ctx, char *const w[TELL_WORDS], size_t n)
 {
 	struct doctor *d = ctx;
-	char repair[PATH_SIZE * 4 + NAME_SIZE * 2], when[32] = "?";
+	char repair[DOCTOR_WORD * 4 + NAME_SIZE * 2], when[32] = "?";
 	long long age, began;
 	struct instance in = {0};
 	const struct plan *plan;
@@ -170,15 +173,54 @@ check_temporary(struct doctor *d)
 		    "%s: left by a create, import or destroy that died", path);
 }
 
+/* Where records and the lock are must be root's alone; else no helper changes
+ * anything. */
+static bool
+check_state(struct doctor *d)
+{
+	static const char *const dirs[] = {PATH_STATE, RECORD_DIR};
+	static const char lock[] = PATH_STATE "/lock";
+	char repair[256];
+	struct stat st;
+	bool good = true;
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		if (lstat(dirs[i], &st) == -1)
+			break; /* made when there is need */
+		if (S_ISDIR(st.st_mode) && st.st_uid == 0 &&
+		    (st.st_mode & 0077) == 0)
+			continue;
+		(void)snprintf(repair, sizeof(repair),
+		    S_ISDIR(st.st_mode) ? "chown root %s && chmod 700 %s" :
+					  "mv %s %s.old",
+		    dirs[i], dirs[i]);
+		doctor_found(d, "owner", repair,
+		    "%s: owner uid %lu, mode %04o, should be a directory of "
+		    "root's alone, mode 0700",
+		    dirs[i], (unsigned long)st.st_uid,
+		    (unsigned)st.st_mode & 07777);
+		good = false;
+	}
+	if (lstat(lock, &st) == 0 && S_ISDIR(st.st_mode)) {
+		(void)snprintf(repair, sizeof(repair), "rm -r %s", lock);
+		doctor_found(d, "temporary", repair,
+		    "%s: a directory: nobody can change anything", lock);
+		good = false;
+	}
+	return good;
+}
+
 void
 doctor_records(struct doctor *d)
 {
 	struct why why;
 	enum err e;
 
+	d->broken = !check_state(d);
 	check_temporary(d);
 	d->unsure = true;
-	if (d->unserved)
+	if (d->unserved || d->broken)
 		return;
 	e = tell_each(OP_RECORDS, NULL, take, d, &why);
 	/* Whom the helpers don't serve now can't know, and needn't. */

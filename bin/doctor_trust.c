@@ -1,5 +1,6 @@
 #include <sys/stat.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -141,31 +142,51 @@ check_entry(void *ctx, int dirfd, const char *name)
 
 /* --- the way to a directory ---------------------------------------------- */
 
+/* What isn't a directory on the way to one of an instance's. */
+static void
+check_step(struct doctor *d, const struct entry *e, const char *part,
+    const struct stat *st, const char *path, const char *param)
+{
+	char repair[PATH_SIZE * 5], real[PATH_MAX], *list = NULL;
+	bool is_link = S_ISLNK(st->st_mode);
+
+	if (!is_link || realpath(path, real) == NULL)
+		(void)snprintf(repair, sizeof(repair),
+		    "mv %s %s.old && mkdir -p %s && postfix -c %s "
+		    "set-permissions",
+		    part, part, path, e->i.dir);
+	else if (param[0] == 'c')
+		list = doctor_list(d, e, real);
+	else
+		(void)snprintf(repair, sizeof(repair),
+		    "postconf -c %s -e %s=$(realpath %s)", e->i.dir, param,
+		    path);
+	found(d, "untrusted", part, list != NULL ? list : repair,
+	    is_link ? "a symbolic link: " REFUSED :
+		      "not a directory: " REFUSED);
+	free(list);
+}
+
 /* Each directory of a path, its last when it is root's; none of them a link.
  * param: what would name it. */
 static void
 check_way(struct doctor *d, const struct entry *e, const char *path,
     const char *param)
 {
-	char part[PATH_SIZE], repair[PATH_SIZE * 3];
+	char part[PATH_SIZE];
 	const char *p = path;
 	struct stat st;
 
-	(void)snprintf(repair, sizeof(repair),
-	    "postconf -c %s -e %s=$(realpath %s)", e->i.dir, param, path);
 	while (*p != '\0') {
 		p += strcspn(p + 1, "/") + 1;
 		(void)snprintf(part, sizeof(part), "%.*s", (int)(p - path),
 		    path);
 		if (lstat(part, &st) == -1)
 			return;
-		if (S_ISDIR(st.st_mode) && (*p != '\0' || param[0] == 'c'))
+		if (!S_ISDIR(st.st_mode))
+			check_step(d, e, part, &st, path, param);
+		else if (*p != '\0' || param[0] == 'c')
 			check_owner(d, part, &st);
-		else if (!S_ISDIR(st.st_mode))
-			found(d, "untrusted", part,
-			    param[0] == 'c' ? "list it by what it points to" :
-					      repair,
-			    "a symbolic link: " REFUSED);
 	}
 }
 

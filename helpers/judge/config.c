@@ -150,8 +150,8 @@ judge_assign(struct judge *j, struct verdict *v, struct why *why)
 
 /* --- tidy ---------------------------------------------------------------- */
 
-/* The list with each directory once; unlocking removes what an editor that
- * died left beside main.cf. */
+/* The list with each directory once, and without the primary's; unlocking
+ * removes what an editor that died left beside main.cf. */
 static enum err
 judge_tidy(struct judge *j, struct verdict *v, struct why *why)
 {
@@ -174,7 +174,8 @@ judge_tidy(struct judge *j, struct verdict *v, struct why *why)
 			    "multi_instance_directories holds a path that is "
 			    "too long, repair main.cf by hand");
 		(void)strlcpy(dir, entry, n + 1);
-		if (site_list_has(j->new_list, dir)) {
+		if (strcmp(dir, j->primary.path) == 0 ||
+		    site_list_has(j->new_list, dir)) {
 			v->set_list = true;
 			continue;
 		}

@@ -125,6 +125,38 @@ case_damaged_other() {
 	finds '^damaged: /etc/postfix-b: .* conflicts with .*/etc/postfix-a'
 }
 
+# What is no path, no step takes away: the list is written without it.
+case_unusable() {
+	local entry
+	for entry in etc/postfix-r '/etc/post"fix' /etc/../etc/postfix-b; do
+		start
+		sed -i "s|^multi_instance_directories = |&$entry |" \
+			/etc/postfix/main.cf
+		finds '^damaged: .*: not a usable absolute path; mend it in'
+		repaired
+		is "the list" "$(postconf -h multi_instance_directories)" \
+			"/etc/postfix-a /etc/postfix-b"
+	done
+}
+
+# Root may choose paths that mean something to a shell.
+case_odd_path() {
+	local odd='/etc/postfix-c;id&(d)'
+	start
+	works root $POSTMULTI -I postfix-c -e create config_directory="$odd"
+	install -m 600 /dev/null "$odd/main.cf.tmp"
+	finds '^temporary: /etc/postfix-c;.*/main.cf.tmp'
+	repaired
+	rm "$odd/main.cf"
+	run root $POSTMULTI doctor
+	out_has '^damaged: /etc/postfix-c;'
+	REPAIR=$(grep -A1 '^damaged: ' <<<"$OUT" | sed -n '2s/^    //p')
+	typed
+	is "the list" "$(postconf -h multi_instance_directories)" \
+		"/etc/postfix-a /etc/postfix-b"
+	rm -r "$odd"
+}
+
 case_half_made() { # ACTION: cut short between its steps
 	start
 	case $1 in
@@ -191,6 +223,16 @@ case_twice() {
 		"/etc/postfix-a /etc/postfix-b"
 }
 
+# The primary has no place on its own list.
+case_listed_primary() {
+	start
+	postconf -e "multi_instance_directories = /etc/postfix-a /etc/postfix /etc/postfix-b"
+	finds '^listed twice: /etc/postfix: the primary itself stands in '
+	fixed
+	is "the list" "$(postconf -h multi_instance_directories)" \
+		"/etc/postfix-a /etc/postfix-b"
+}
+
 # A helper that can't be started mends nothing, and that is said.
 case_twice_no_helper() {
 	start
@@ -219,6 +261,19 @@ case_two_names() {
 	[ -s /etc/postfix-a/main.cf ] || fail "it is gone"
 	run root $POSTMULTI doctor
 	! grep -q '^listed twice' <<<"$OUT" || fail "still listed twice"
+}
+
+case_primary_two_names() {
+	start
+	ln -s /etc/postfix /etc/postfix-link
+	postconf -e "multi_instance_directories = /etc/postfix-a /etc/postfix-link /etc/postfix-b"
+	finds '^listed twice: /etc/postfix-link: is the same directory as /etc/postfix$'
+	typed
+	is "the list" "$(postconf -h multi_instance_directories)" \
+		"/etc/postfix-a /etc/postfix-b"
+	[ -s /etc/postfix/main.cf ] || fail "it is gone"
+	rm /etc/postfix-link
+	clean
 }
 
 case_owner_cf() {
@@ -257,6 +312,136 @@ case_owner_queue() { # NAME
 		finds "^owner: /var/lib/$name: owner uid [0-9]+, mode 0777, should be postfix, mode 0700"
 		$way
 	done
+}
+
+case_missing() {
+	local way dir
+	for way in fixed repaired; do
+		for dir in /var/spool/postfix-a /var/lib/postfix-a; do
+			start
+			rm -r $dir
+			finds "^missing: $dir: not there"
+			[ $way != repaired ] || each_typed
+			[ $way = repaired ] || fixed
+			clean
+			[ -d $dir ] || fail "no $dir"
+		done
+	done
+	start
+	rm /etc/postfix-a/master.cf
+	finds '^missing: /etc/postfix-a/master.cf: not there'
+	repaired
+	same "master.cf" /etc/postfix/master.cf.proto /etc/postfix-a/master.cf
+}
+
+# Something else in the place of a directory.
+case_no_directory() {
+	local dir
+	for dir in /var/spool/postfix-a /var/lib/postfix-a; do
+		start
+		rm -r $dir
+		echo text >$dir
+		finds "^untrusted: $dir: not a directory"
+		repaired
+		is "what was there" "$(cat $dir.old)" text
+		start
+		rm -r $dir
+		ln -s /nowhere $dir
+		run root $POSTMULTI doctor
+		is "exit status" "$STATUS" 1
+		out_has "^untrusted: $dir: a symbolic link"
+		REPAIR=$(grep -A1 "^untrusted: $dir: " <<<"$OUT" |
+			sed -n '2s/^    //p')
+		repaired
+		[ -d $dir ] && [ ! -L $dir ] || fail "no $dir"
+	done
+	start
+	mv /etc/postfix-a /srv/real-a
+	ln -s /srv/real-a /etc/postfix-a
+	trap 'rm -r /srv/real-a' EXIT
+	finds '^untrusted: /etc/postfix-a: a symbolic link'
+	typed
+	is "the list" "$(postconf -h multi_instance_directories)" \
+		"/srv/real-a /etc/postfix-b"
+	works root $POSTMULTI -i a -e enable
+}
+
+# What set-permissions would follow goes out of the way first.
+case_other_kind() {
+	local queue=/var/spool/postfix-a file
+	for file in deferred maildrop pid pid/master.pid; do
+		start
+		rm -rf /srv/target && mkdir /srv/target
+		[ ! -d $queue/$file ] || rmdir $queue/$file
+		ln -s /srv/target $queue/$file
+		snapshot /srv/target >/tmp/target
+		finds "^untrusted: $queue/$file: not of the kind that Postfix"
+		refused root $POSTMULTI -i a -e destroy --dry-run
+		err_has "$queue/${file%%/*}.*postmulti doctor"
+		refused root $POSTMULTI -i a -e destroy
+		err_has "$queue/${file%%/*}.*postmulti doctor"
+		repaired
+		snapshot /srv/target >/tmp/after
+		same "what it led to" /tmp/target /tmp/after
+		rm $queue/$file.old
+		works root $POSTMULTI -i a -e destroy
+		[ ! -e $queue ] || fail "the queue is there"
+	done
+}
+
+# Nothing is begun where main.cf can't be changed in the end.
+case_not_editable() {
+	local dir words
+	for dir in /etc/postfix /etc/postfix-a; do
+		start
+		mkdir $dir/main.cf.tmp
+		for words in "destroy --dry-run" destroy deport enable; do
+			# shellcheck disable=SC2086
+			refused root $POSTMULTI -i a -e $words
+			err_has "$dir/main.cf.tmp: a directory.*: remove it"
+		done
+		[ -d /var/spool/postfix-a/active ] || fail "begun"
+		run root $POSTMULTI -i a -p status
+		! grep -q main.cf.tmp <<<"$ERR" || fail "no change, but refused"
+		finds "^temporary: $dir/main.cf.tmp: a directory"
+		repaired
+		works root $POSTMULTI -i a -e destroy
+	done
+}
+
+# Where no helper would keep a record or take a lock.
+case_state() {
+	local state=/var/lib/postmulti
+	start
+	serves_root
+	chmod 777 $state/records
+	finds "^owner: $state/records: owner uid 0, mode 0777"
+	repaired
+	chown alice $state
+	finds "^owner: $state: owner uid 20001, mode 0700"
+	repaired
+	rmdir $state/records && echo text >$state/records
+	finds "^owner: $state/records: "
+	repaired
+	rm -f $state/lock && mkdir $state/lock
+	finds "^temporary: $state/lock: a directory"
+	repaired
+	serves_root
+}
+
+serves_root() {
+	works root $POSTMULTI -i a -e enable
+	works root $POSTMULTI -i a -e disable
+}
+
+case_cache() {
+	start
+	chown alice /var/cache/postmulti
+	run root $POSTMULTI doctor
+	is "exit status" "$STATUS" 1
+	out_has '^owner: /var/cache/postmulti: owner uid 20001'
+	each_typed
+	clean
 }
 
 # What the helpers refuse everybody but root for, as they do, is found, and
@@ -344,6 +529,10 @@ case_temporary() {
 	mkdir /etc/postfix-a/.tmp
 	finds '^temporary: /etc/postfix-a/.tmp'
 	repaired
+	mkdir -p /etc/postfix-a/main.cf.tmp/x
+	finds '^temporary: /etc/postfix-a/main.cf.tmp: a directory'
+	repaired
+	works root $POSTMULTI -i a -e enable
 }
 
 # What an editor has locked isn't stale.
@@ -668,7 +857,6 @@ cp -a /etc/postfix/main.cf /tmp/primary.cf
 check "a healthy host: nothing found, nothing changed" case_nothing
 check "nothing there: nothing made" case_nothing_made
 check "damaged" case_damaged
-check "damaged: the one that is in the right" case_damaged_other
 for action in create destroy; do
 	check "a $action cut short: its command finishes it" \
 		case_half_made_repaired $action
@@ -676,15 +864,26 @@ for action in create destroy; do
 done
 check "a create cut short: the delegate's own --fix" case_half_made_delegate
 check "a record that cannot be read" case_record
+check "damaged: the one that is in the right" case_damaged_other
+check "damaged: what is no path" case_unusable
+check "damaged: a path that needs quotes" case_odd_path
 check "listed twice" case_twice
+check "the primary is listed" case_listed_primary
 check "listed twice, no helper to mend it" case_twice_no_helper
 check "one directory, two names" case_two_names
+check "the primary by another name" case_primary_two_names
 check "a .cf file that others may write" case_owner_cf
 for name in postfix-a postfix; do
 	check "$name: queue and data: owners, modes, missing" \
 		case_owner_queue $name
 done
+check "a directory or master.cf is missing" case_missing
+check "a file or a link instead of a directory" case_no_directory
 check "what the helpers refuse a delegate for" case_untrusted
+check "a file or a link instead of what Postfix makes" case_other_kind
+check "a directory instead of main.cf.tmp" case_not_editable
+check "where records and the lock are" case_state
+check "where the cache of defaults is" case_cache
 check "names that are no names" case_untrusted_name
 check "stale temporary files" case_temporary
 check "an editor at work" case_temporary_locked
