@@ -150,7 +150,7 @@ static void
 show_removal(const struct change *c)
 {
 	if (c->o->dry_run && c->o->mode == MODE_DESTROY)
-		removal_show(c->list->v[0].i.dir, &c->after, &c->f.sel);
+		removal_show(&c->after, &c->f.sel);
 }
 
 static void

@@ -126,11 +126,15 @@ take(void *ctx, char *const w[TELL_WORDS], size_t n)
 	long long age, began;
 	struct instance in = {0};
 	const struct plan *plan;
+	struct stat st;
 	enum mode m;
 	time_t t;
 
 	if (strcmp(w[0], "broken") == 0) {
-		(void)snprintf(repair, sizeof(repair), "rm '%s'", w[n - 1]);
+		(void)snprintf(repair, sizeof(repair), "%s '%s'",
+		    lstat(w[n - 1], &st) == 0 && S_ISDIR(st.st_mode) ? "rm -r" :
+								       "rm",
+		    w[n - 1]);
 		doctor_found(d, "record", repair,
 		    "%s: cannot be read, so the create, import or destroy it "
 		    "was for is not known",

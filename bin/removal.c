@@ -14,6 +14,7 @@
 struct removal {
 	const struct instance *in;
 	char mail[256];
+	char refused[512];
 	char other[PATH_SIZE * 2]; /* what isn't of the kind it should be */
 	bool mailed; /* there is mail that can be delivered or released */
 	bool held;   /* in hold */
@@ -59,7 +60,9 @@ take(void *ctx, char *const words[TELL_WORDS], size_t n)
 	size_t dir, used = strlen(r->mail);
 	bool stays = strcmp(kind, "stay") == 0;
 
-	if (strcmp(kind, "running") == 0)
+	if (strcmp(kind, "refused") == 0)
+		(void)strlcpy(r->refused, path, sizeof(r->refused));
+	else if (strcmp(kind, "running") == 0)
 		r->running = true;
 	else if (strcmp(kind, "record") == 0)
 		r->begun = strcmp(words[1], action_name(ACTION_DESTROY)) == 0;
@@ -108,22 +111,8 @@ refuse_mail(const struct removal *r)
 	    r->mail, advice);
 }
 
-static void
-need_editable(const char *dir)
-{
-	char path[PATH_SIZE + 16];
-	struct stat st;
-
-	(void)snprintf(path, sizeof(path), "%s/main.cf.tmp", dir);
-	if (lstat(path, &st) == 0 && S_ISDIR(st.st_mode))
-		msg_fatal("destroy would be refused: %s: a directory, so "
-			  "nobody can change main.cf: remove it",
-		    path);
-}
-
 void
-removal_show(const char *primary, const struct instance *in,
-    const struct selector *sel)
+removal_show(const struct instance *in, const struct selector *sel)
 {
 	struct removal r = {.in = in, .dirs = {in->queue, in->data, in->dir}};
 	struct stat st;
@@ -141,8 +130,8 @@ removal_show(const char *primary, const struct instance *in,
 	if (r.dirs[0][0] == '\0')
 		msg_warn("%s: its queue and data directories are not known",
 		    in->dir);
-	need_editable(primary);
-	need_editable(in->dir);
+	if (r.refused[0] != '\0')
+		msg_fatal("destroy would be refused: %s", r.refused);
 	if (r.other[0] != '\0')
 		msg_fatal("destroy would be refused: %s: not of the kind that "
 			  "Postfix makes there: \"postmulti doctor\" says how "

@@ -6,11 +6,9 @@
 
 /*
  * destroy --dry-run: prints what would go and what would stay, a path a line.
- * Fatal, in the helper's own terms, when it would be refused.  primary: its
- * configuration directory.
+ * Fatal, in the helper's own terms, when it would be refused.
  */
-void removal_show(const char *primary, const struct instance *,
-    const struct selector *);
+void removal_show(const struct instance *, const struct selector *);
 
 /*
  * After dirs.clear or dirs.finish: names what stays, where the step's notes had

@@ -11,8 +11,8 @@ words_of(const char *line)
 		const char *kind;
 		size_t n;
 	} kinds[] = {{"enabled", 1}, {"running", 1}, {"record", 10},
-	    {"broken", 2}, {"dir", 8}, {"missing", 2}, {"other", 2}, {"go", 2},
-	    {"stay", 2}, {"mail", 3}};
+	    {"broken", 2}, {"dir", 8}, {"missing", 2}, {"other", 2},
+	    {"refused", 2}, {"go", 2}, {"stay", 2}, {"mail", 3}};
 	size_t i, len = strcspn(line, " ");
 
 	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)

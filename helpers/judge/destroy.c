@@ -9,6 +9,16 @@
 /* --- destroy ------------------------------------------------------------- */
 
 enum err
+destroy_possible(struct judge *j, const char *config, struct why *why)
+{
+	enum err e = target_lists(j, why);
+
+	if (e == ERR_OK)
+		e = target_editable(config, why);
+	return e == ERR_OK ? target_editable(j->primary.path, why) : e;
+}
+
+enum err
 destroy_stopped(struct judge *j, const char *config, struct why *why)
 {
 	static struct record r;
@@ -97,7 +107,7 @@ begin_destroy(struct judge *j, const struct seen *s, struct record *r,
 		    "multi_instance_directories in %s/main.cf",
 		    s->in.dir, j->primary.path);
 	if ((e = trust_check(j, s, why)) != ERR_OK ||
-	    (e = target_editable(s->in.dir, why)) != ERR_OK)
+	    (e = destroy_possible(j, s->in.dir, why)) != ERR_OK)
 		return e;
 	return destroy_record(j, s, r, why);
 }

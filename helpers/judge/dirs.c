@@ -159,6 +159,7 @@ judge_make(struct judge *j, struct verdict *v, struct why *why)
 	if ((e = permit_change(j, ACTION_CREATE, &from, &to, v, why)) !=
 		ERR_OK ||
 	    (e = target_ready(j, why)) != ERR_OK ||
+	    (e = target_lists(j, why)) != ERR_OK ||
 	    (e = trust_prototypes(j, why)) != ERR_OK ||
 	    (e = fresh_unique(j, NULL, r->name, r, why)) != ERR_OK ||
 	    (e = resume(j, r, why)) != ERR_OK)
@@ -198,6 +199,7 @@ judge_repair(struct judge *j, struct verdict *v, struct why *why)
 	if (s.err != ERR_OK)
 		return why_set(why, s.err, "%s", s.why.text);
 	if ((e = target_ready(j, why)) != ERR_OK ||
+	    (e = target_lists(j, why)) != ERR_OK ||
 	    (e = trust_check(j, &s, why)) != ERR_OK ||
 	    (e = fresh_unique(j, NULL, r->name, r, why)) != ERR_OK)
 		return e;

@@ -16,6 +16,7 @@
  * What dirs.inspect and dirs.records tell, a line each; names are encoded:
  *
  *   enabled | running                     a destroy would be refused
+ *   refused TEXT                          so would it
  *   record ACTION STAGE UID TIME NAME GROUP CONFIG QUEUE DATA
  *   broken FILE                           a record that can't be read
  *   dir UID GID MODE OWNER GROUP MODE PATH   what it is, what it should be
@@ -309,7 +310,10 @@ tell_all(struct judge *j, struct verdict *v, bool enabled)
 	struct record *r = &v->record;
 	bool up, trusted = !j->caller->root;
 	int fd, queue = -1;
+	struct why why;
 
+	if (destroy_possible(j, v->config.path, &why) != ERR_OK)
+		page_add(&p, "refused %s", why.text);
 	if (enabled)
 		page_add(&p, "enabled");
 	if (is_running(j, v, &p, &up) && up)

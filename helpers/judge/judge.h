@@ -59,7 +59,11 @@ enum err target_site(struct judge *j, struct why *why);
 /* ERR_STATE where main.cf can't be changed by anybody. */
 enum err target_editable(const char *dir, struct why *why);
 
-/* The same of the primary's, and unless `postmulti -e init` was done. */
+/* ERR_STATE when the lists hold what can't stand there: nothing that will
+ * have to change them is begun. */
+enum err target_lists(struct judge *j, struct why *why);
+
+/* The first of the primary's, and unless `postmulti -e init` was done. */
 enum err target_ready(struct judge *j, struct why *why);
 
 /* Finds the listed instance a selector names and fills the verdict's
@@ -159,6 +163,9 @@ enum err files_read(struct judge *j, struct verdict *, struct why *why);
  * goes on with: its directories, no other instance's. */
 enum err destroy_record(struct judge *j, const struct seen *, struct record *,
     struct why *why);
+
+/* ERR_STATE when the last step would be refused: then the first one is. */
+enum err destroy_possible(struct judge *j, const char *config, struct why *why);
 
 /* ERR_STATE when a damaged instance, whose main.cf doesn't tell its queue,
  * runs in the one that create would have given it and that no other has. */

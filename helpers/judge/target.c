@@ -324,6 +324,35 @@ target_editable(const char *dir, struct why *why)
 	    ERR_OK;
 }
 
+static bool
+list_usable(const char *list)
+{
+	const char *entry;
+	char dir[PATH_SIZE];
+	size_t n;
+
+	while ((n = site_next(&list, &entry)) > 0) {
+		if (n >= sizeof(dir))
+			return false;
+		(void)strlcpy(dir, entry, n + 1);
+		if (!path_is_clean(dir))
+			return false;
+	}
+	return true;
+}
+
+/* What the actor doesn't write again keeps an action's first step, too. */
+enum err
+target_lists(struct judge *j, struct why *why)
+{
+	return list_usable(j->list) && list_usable(j->alt) ?
+	    ERR_OK :
+	    why_set(why, ERR_STATE,
+		"multi_instance_directories or alternate_config_directories "
+		"holds what is no usable path, repair main.cf first: "
+		"\"postmulti doctor\" says how");
+}
+
 enum err
 target_ready(struct judge *j, struct why *why)
 {

@@ -755,6 +755,14 @@ multi_instance_directories: .*; mend multi_instance_directories in \
 		err_has 'mend multi_instance_directories|No instance named'
 	done
 	one_line 'repair main\.cf first' root "$POSTMULTI" -i m-4 -e deport
+	# Nor is anything begun that would end with it.
+	for words in "-i m-4 -e destroy" "-I postfix-m-x -e create"; do
+		# shellcheck disable=SC2086
+		one_line 'repair main\.cf first' root "$POSTMULTI" $words
+	done
+	run root "$POSTMULTI" -i m-4 -e destroy --dry-run
+	is "exit status of --dry-run" "$STATUS" 1
+	err_has 'would be refused: .* repair main\.cf first|already in use by'
 	snapshot_all | grep -v '/pid/master\.pid' >/tmp/after
 	same "state after refusals" /tmp/before /tmp/after
 	sed -i "s|^\(multi_instance_directories = .*\) $1 |\1 |" \

@@ -212,6 +212,9 @@ case_record() {
 	echo rubbish >/var/lib/postmulti/records/,etc,postfix-q
 	finds '^record: /var/lib/postmulti/records/,etc,postfix-q: cannot be read'
 	repaired
+	mkdir /var/lib/postmulti/records/,etc,postfix-q
+	finds '^record: /var/lib/postmulti/records/,etc,postfix-q: cannot be read'
+	repaired
 }
 
 case_twice() {
