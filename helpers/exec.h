@@ -17,4 +17,8 @@ enum err exec_raise_limits(struct why *why);
  * the child, before exec. */
 void exec_reset_state(void);
 
+/* The cgroup.procs of our control group: write 0 to it to come back.  -1 where
+ * there is no cgroup v2, or it can't be written to. */
+int exec_cgroup(void);
+
 #endif

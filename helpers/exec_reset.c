@@ -2,13 +2,17 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <fcntl.h>
 #include <linux/keyctl.h>
+#include <linux/magic.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "detach.h"
 #include "exec.h"
+#include "path.h"
 
 #ifndef PR_SET_MEMORY_MERGE
 #define PR_SET_MEMORY_MERGE 67 /* Linux 6.4 */
@@ -80,4 +84,30 @@ exec_reset_state(void)
 	(void)syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL, 0, 0, 0);
 	(void)dprintf(fd, "0x33"); /* the kernel's default, core(5) */
 	(void)close(fd);
+}
+
+int
+exec_cgroup(void)
+{
+	char text[4096], path[sizeof(text) + 64], *pos = text, *line = NULL;
+	int fd = open("/proc/self/cgroup", O_RDONLY | O_CLOEXEC);
+	struct statfs fs;
+	size_t len;
+
+	if (fd != -1 &&
+	    path_slurp(fd, "", text, sizeof(text), &len, NULL) == ERR_OK)
+		do
+			line = strsep(&pos, "\n");
+		while (line != NULL && strncmp(line, "0::/", 4) != 0);
+	(void)close(fd);
+	if (line == NULL)
+		return -1;
+	(void)snprintf(path, sizeof(path), "/sys/fs/cgroup%s/cgroup.procs",
+	    line + 3);
+	fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd != -1 && fstatfs(fd, &fs) == 0 &&
+	    fs.f_type == CGROUP2_SUPER_MAGIC)
+		return fd;
+	(void)close(fd);
+	return -1;
 }

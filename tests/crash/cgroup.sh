@@ -94,23 +94,43 @@ any_moment() {
 	done
 }
 
-# The journal limits the rate of a unit: she could fill hers first.
-denied_outside() {
-	local pid
+# The journal limits the rate of a unit: she could fill hers first.  Each of the
+# helper's lines is held up until it was seen where it comes from.
+logged_outside() { # LINES REPLY HELPER WORD...
+	local lines=$1 reply=$2 n=0 pid
+	shift 2
+	: >/tmp/trace
 	(
 		echo $BASHPID >"$MINE"/cgroup.procs
 		exec timeout 60 strace -f -o /tmp/trace -e trace=sendto \
-			-e inject=sendto:delay_enter=3000000:when=1 -u alice \
+			-s 64 -e inject=sendto:delay_enter=3000000 -u alice \
 			"$TOOLS/frame" "$HELPERS/postmulti-$1" "${@:2}"
 	) >/tmp/hers.out 2>&1 &
-	wait_for 20 grep -q sendto /tmp/trace ||
-		fail "nothing is logged: $(cat /tmp/hers.out)"
-	pid=$(sed -n '/sendto/s/^\([0-9]*\).*/\1/p' /tmp/trace | head -n 1)
-	grep -q '^0::/$' "/proc/$pid/cgroup" ||
-		fail "it logs from $(grep ^0: "/proc/$pid/cgroup")"
+	while [ $((n += 1)) -le "$lines" ]; do
+		wait_for 20 sent "$n" ||
+			fail "not logged: $(cat /tmp/hers.out)"
+		pid=$(sed -n '/sendto.*event=/s/^\([0-9]*\).*/\1/p' /tmp/trace |
+			sed -n "${n}p")
+		grep -q '^0::/$' "/proc/$pid/cgroup" ||
+			fail "line $n is from $(grep ^0: "/proc/$pid/cgroup")"
+	done
 	wait
-	grep -q '^err DENIED' /tmp/hers.out || fail "$(cat /tmp/hers.out)"
-	rm -f /tmp/trace
+	grep -q "^err $reply" /tmp/hers.out || fail "$(cat /tmp/hers.out)"
+}
+
+sent() { # NUMBER
+	[ "$(grep -c 'sendto.*event=' /tmp/trace)" -ge "$1" ]
+}
+
+# What she starts has what she may use, and goes when she goes.
+started_inside() {
+	local pid
+	hers "$POSTMULTI" -i postfix-a -p start
+	wait
+	read -r pid </var/spool/postfix-a/pid/master.pid
+	grep -q "${MINE##*/}\$" "/proc/$pid/cgroup" ||
+		fail "$(cat "/proc/$pid/cgroup" /tmp/hers.out)"
+	works alice "$POSTMULTI" -i postfix-a -p stop
 }
 
 install_suite
@@ -119,7 +139,7 @@ mount -t cgroup2 cgroup2 /sys/fs/cgroup 2>/tmp/why || {
 	exit 77
 }
 install_policy <<'EOP'
-permit alice manage instance postfix-a
+permit alice manage,operate instance postfix-a
 permit bob   manage instance postfix-b
 EOP
 "$POSTMULTI" -e init || exit 1
@@ -131,13 +151,18 @@ delegated || exit 1
 check "a helper that holds the lock isn't in its caller's cgroup" moved_out
 check "frozen at any moment, $ROUNDS rounds: nobody else waits" any_moment
 if strace -o /dev/null -f -u alice true 2>/dev/null; then
-	check "config: a denial isn't logged from her cgroup" denied_outside \
-		config op=config.enable sel.name=postfix-b
-	check "exec: nor there" denied_outside exec op=exec.postfix \
+	check "config: a denial isn't logged from her cgroup" logged_outside \
+		1 DENIED config op=config.enable sel.name=postfix-b
+	check "exec: nor there" logged_outside 1 DENIED exec op=exec.postfix \
 		command=stop sel.name=postfix-b
+	check "exec: nor is what was permitted, before and after" \
+		logged_outside 2 OK exec op=exec.postfix command=check \
+		sel.name=postfix-a
 else
 	skip_case "denials" "strace doesn't work here"
 fi
+"$POSTMULTI" -i postfix-a -e enable
+check "what she starts is in her cgroup" started_inside
 cleanup
 check "nothing is left of her cgroup" [ ! -e $MINE ]
 finish
