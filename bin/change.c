@@ -201,7 +201,7 @@ resume_removal(struct change *c)
 		(void)strlcpy(c->f.sel.dir, given, sizeof(c->f.sel.dir));
 	else
 		not_found(c);
-	if ((c->f.sel.name[0] != '\0' && !site_name_ok(c->f.sel.name)) ||
+	if ((c->f.sel.name[0] != '\0' && !site_new_name_ok(c->f.sel.name)) ||
 	    (c->o->mode != MODE_DESTROY && c->o->mode != MODE_DEPORT) ||
 	    !resume(c, c->plan->steps[0]))
 		not_found(c);

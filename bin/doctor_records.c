@@ -45,6 +45,13 @@ mode_of(const char *action)
 	return MODE_NONE;
 }
 
+/* Another name is in the main.cf of what is imported. */
+static bool
+can_be_given(const char *name)
+{
+	return strcmp(name, "-") == 0 || site_new_name_ok(name);
+}
+
 /* Directories are root's to say; a delegate's follow from the name.  Where
  * root can, by directory: another instance may have that name by now. */
 static void
@@ -65,7 +72,8 @@ fill(struct frame *f, enum op op, char *const w[])
 			    sizeof(f->sel.dir));
 	}
 	if ((fields & FIELD_NAMES) != 0) {
-		(void)strlcpy(f->name, w[R_NAME], sizeof(f->name));
+		if (can_be_given(w[R_NAME]))
+			(void)strlcpy(f->name, w[R_NAME], sizeof(f->name));
 		if (strcmp(w[R_GROUP], "-") != 0)
 			(void)strlcpy(f->group, w[R_GROUP], sizeof(f->group));
 	}
@@ -97,7 +105,7 @@ mend(struct doctor *d, const struct plan *plan, char *const w[])
 static void
 command(char *out, size_t size, enum mode m, char *const w[])
 {
-	bool named = strcmp(w[R_NAME], "-") != 0;
+	bool named = site_new_name_ok(w[R_NAME]);
 	char config[DOCTOR_WORD], queue[DOCTOR_WORD], data[DOCTOR_WORD];
 
 	(void)doctor_word(w[R_CONFIG], config);

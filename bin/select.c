@@ -139,7 +139,7 @@ select_frame(const struct entry *e, struct selector *s)
 	memset(s, 0, sizeof(*s));
 	if (e->i.primary)
 		(void)strlcpy(s->name, "-", sizeof(s->name));
-	else if (e->state == ENTRY_GOOD && site_name_ok(e->i.name))
+	else if (e->state == ENTRY_GOOD && site_new_name_ok(e->i.name))
 		(void)strlcpy(s->name, e->i.name, sizeof(s->name));
 	else if (e->state != ENTRY_GOOD && getuid() == 0)
 		(void)strlcpy(s->dir, e->i.dir, sizeof(s->dir));

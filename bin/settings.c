@@ -109,7 +109,7 @@ check_name(const char *name, struct why *why)
 		return why_set(why, ERR_LIMIT,
 		    "New instance name is longer than %d characters",
 		    NAME_SIZE - 1);
-	if (!site_name_ok(name))
+	if (!site_new_name_ok(name))
 		return why_set(why, ERR_SYNTAX,
 		    "Unsafe characters in new instance name: '%s'", name);
 	return ERR_OK;

@@ -223,7 +223,7 @@ name_edits(const char *name, const char *group, struct edit *edits, size_t *n,
 		const char *param, *value;
 		bool (*ok)(const char *);
 	} names[] = {
-	    {"multi_instance_name", name, site_name_ok},
+	    {"multi_instance_name", name, site_new_name_ok},
 	    {"multi_instance_group", group, site_group_ok},
 	};
 	size_t i;

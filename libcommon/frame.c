@@ -78,7 +78,7 @@ static bool
 name_ok(const char *s, bool root)
 {
 	return s[0] == '\0' || strcmp(s, "-") == 0 ||
-	    (root ? site_name_ok(s) : site_delegate_name_ok(s));
+	    (root ? site_new_name_ok(s) : site_delegate_name_ok(s));
 }
 
 static bool
@@ -98,7 +98,7 @@ selector_ok(const struct selector *s, bool root)
 
 	return is_string(s->name, sizeof(s->name)) &&
 	    is_string(s->dir, sizeof(s->dir)) && forms <= 1 &&
-	    (s->name[0] == '\0' || site_name_ok(s->name) ||
+	    (s->name[0] == '\0' || site_new_name_ok(s->name) ||
 		strcmp(s->name, "-") == 0) &&
 	    (s->dir[0] == '\0' || (root && path_is_clean(s->dir)));
 }

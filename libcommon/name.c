@@ -17,6 +17,12 @@ made_of(const char *s, const char *chars)
 bool
 site_name_ok(const char *name)
 {
+	return made_of(name, NAME_CHARS) && strcmp(name, "-") != 0;
+}
+
+bool
+site_new_name_ok(const char *name)
+{
 	return made_of(name, NAME_CHARS) &&
 	    strncmp(name, PREFIX, strlen(PREFIX)) == 0;
 }

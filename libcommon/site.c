@@ -18,7 +18,7 @@ plain(const char *s)
 bool
 site_delegate_name_ok(const char *name)
 {
-	return site_name_ok(name) && plain(name) &&
+	return site_new_name_ok(name) && plain(name) &&
 	    strcmp(name, "postfix-") != 0;
 }
 

@@ -78,8 +78,9 @@ struct site {
 };
 
 /* Whether a name may be an instance's or a group's ("/" only in groups):
- * alphanumeric and !@%-_=+:. , an instance's begins with "postfix-". */
+ * alphanumeric and !@%-_=+:. , one that we give begins with "postfix-". */
 bool site_name_ok(const char *name);
+bool site_new_name_ok(const char *name);
 bool site_group_ok(const char *group);
 /* The same for what a delegate chooses: [A-Za-z0-9._-] only. */
 bool site_delegate_name_ok(const char *name);

@@ -463,6 +463,24 @@ bad_name() {
 	no_record
 }
 
+# A name that root wrote into main.cf and that -I refuses: rules can't say it,
+# but its group.
+odd_name() {
+	made postfix-a-1
+	param postfix-a-1 "multi_instance_name = a-1"
+	refused alice "$POSTMULTI" -i a-1 -e enable
+	err_has 'no rule permits alice to enable a-1'
+	works root "$POSTMULTI" -i a-1 -e assign -G named
+	works alice "$POSTMULTI" -i a-1 -e enable
+	logged run alice "$POSTMULTI" -i /etc/postfix-a-1 -p status
+	grep -q 'status of a-1 by uid .*: exit status 1$' <<<"$NEW" ||
+		fail "$NEW"
+	works alice "$POSTMULTI" -i a-1 -e disable
+	refused alice "$POSTMULTI" -i a-1 -e destroy
+	works root "$POSTMULTI" -i a-1 -e destroy
+	is "the list" "$(listed)" ""
+}
+
 leftover_maincf() {
 	made
 	mkdir /etc/postfix-c
@@ -670,7 +688,7 @@ tells_no_content() {
 	rm /etc/postmulti/policy.d/secret.conf
 	cp -p /etc/postfix-a-2/main.cf /tmp/main.cf
 	for line in 'queue_directory = relative S3cret' 'S3cret pass word' \
-		'multi_instance_name = S3cret' 'daemon_directory = /S3cret' \
+		'multi_instance_name = S3cret name' 'daemon_directory = /S3cret' \
 		'queue_directory = ${S3cret'; do
 		cp -p /tmp/main.cf /etc/postfix-a-2/main.cf
 		param postfix-a-2 "$line"
@@ -979,6 +997,7 @@ install_suite
 groupadd -g 20200 mailadm
 install_policy <<-'EOF'
 	permit alice manage,operate,deport,import prefix postfix-a-
+	permit alice enable,disable,operate group named
 	deny alice stop group locked
 	deny alice destroy group kept
 EOF
@@ -1024,6 +1043,7 @@ check "a record whose data directory is another's now" record_of_anothers
 check "an open record's name and directories are taken" record_reserves
 check "a reply nobody reads" never_read
 check "root destroys by directory what has no valid name" bad_name
+check "an instance whose name -I refuses" odd_name
 check "root creates over a left-over main.cf" leftover_maincf
 check "root's enable keeps a foreign owner" foreign_maincf
 check "exec: output that is none" bad_descriptors

@@ -91,6 +91,8 @@ test_names(void **state)
 	for (c = 1; c < 256; c++) {
 		name[8] = (char)c;
 		if (site_delegate_name_ok(name))
+			assert_true(site_new_name_ok(name));
+		if (site_new_name_ok(name))
 			assert_true(site_name_ok(name));
 		if (site_delegate_group_ok(name))
 			assert_true(site_group_ok(name));
@@ -99,6 +101,9 @@ test_names(void **state)
 	}
 	assert_false(site_delegate_name_ok("postfix-"));
 	assert_false(site_name_ok(""));
+	assert_false(site_name_ok("-"));
+	assert_true(site_name_ok("mx1"));
+	assert_false(site_new_name_ok("mx1"));
 	assert_false(site_delegate_group_ok("-x"));
 	assert_true(site_group_ok("a/b"));
 	assert_false(site_delegate_group_ok("a/b"));
