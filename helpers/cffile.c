@@ -104,16 +104,15 @@ cffile_unlock(struct cffile *t)
 }
 
 enum err
-cffile_read(int dir, const char *name, const char *label, bool trusted,
-    char *buf, size_t size, size_t *len, struct why *why)
+cffile_read(const struct cffile *t, char *buf, size_t *len, struct why *why)
 {
 	enum err e;
 	int fd;
 
-	e = path_open_file(dir, name, label, trusted, &fd, why);
+	e = path_open_file(t->dir, "main.cf", t->label, t->trusted, &fd, why);
 	if (e != ERR_OK)
 		return e;
-	e = path_slurp(fd, label, buf, size, len, why);
+	e = path_slurp(fd, t->label, buf, CFFILE_MAX, len, why);
 	(void)close(fd);
 	return e;
 }
@@ -183,8 +182,7 @@ cffile_edit(struct cffile *t, const struct edit *edits, size_t n,
 		return why_set(why, ERR_UNTRUSTED,
 		    "%s: not a regular file, only such a one is edited",
 		    t->label);
-	e = cffile_read(t->dir, "main.cf", t->label, t->trusted, old,
-	    sizeof(old), &len, why);
+	e = cffile_read(t, old, &len, why);
 	if (e == ERR_OK)
 		e = edit_apply(old, len, edits, n, new, sizeof(new), &newlen,
 		    why);

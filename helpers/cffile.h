@@ -31,10 +31,10 @@ enum err cffile_open(struct actor *, struct cffile *, const struct where *,
 enum err cffile_lock(struct actor *, struct cffile *, struct why *why);
 void cffile_unlock(struct cffile *);
 
-/* Reads a regular file whole; with trusted set only one that is root's alone
- * (see path_open_file). */
-enum err cffile_read(int dir, const char *name, const char *label, bool trusted,
-    char *buf, size_t size, size_t *len, struct why *why);
+/* Reads main.cf whole into buf (CFFILE_MAX); for others than root only one that
+ * is root's alone. */
+enum err cffile_read(const struct cffile *, char *buf, size_t *len,
+    struct why *why);
 
 /* The locked main.cf.tmp, with these bytes and main.cf's owner, mode, ACL and
  * label, becomes the file called name.  The lock is gone afterwards. */

@@ -22,7 +22,13 @@ static const cap_value_t caps[] = {CAP_CHOWN, CAP_DAC_READ_SEARCH};
 
 static struct cffile primary = {.dir = -1, .lock = -1};
 static struct cffile instance = {.dir = -1, .lock = -1};
-static int meta = -1;
+
+/* What a new instance's two files are made from. */
+static struct {
+	const char *name;
+	char label[PATH_SIZE + 16];
+	int fd;
+} protos[] = {{.name = "main.cf.proto"}, {.name = "master.cf.proto"}};
 
 /* --- before the locks ---------------------------------------------------- */
 
@@ -39,7 +45,6 @@ confine(struct actor *a, struct why *why)
 	    {a->state, SANDBOX_READ | SANDBOX_WRITE},
 	    {primary.dir, SANDBOX_READ | SANDBOX_WRITE},
 	    {instance.dir, SANDBOX_READ | SANDBOX_WRITE},
-	    {meta, SANDBOX_READ},
 	};
 	/* Besides root:root only the owner and group the file has now. */
 #define OWNER(t)                                                               \
@@ -124,6 +129,26 @@ check_lists(const struct actor *a, struct why *why)
 	    "hold a path that cannot stand there, repair main.cf first");
 }
 
+/* Before we are confined: root's may be links that lead anywhere. */
+static enum err
+open_protos(const struct actor *a, struct why *why)
+{
+	bool trusted = !a->caller->root;
+	enum err e;
+	size_t i;
+	int dir = -1;
+
+	e = path_open_dir(a->v.meta, trusted, &dir, why);
+	for (i = 0; i < COUNT_OF(protos) && e == ERR_OK; i++) {
+		(void)snprintf(protos[i].label, sizeof(protos[i].label),
+		    "%s/%s", a->v.meta, protos[i].name);
+		e = path_open_file(dir, protos[i].name, protos[i].label,
+		    trusted, &protos[i].fd, why);
+	}
+	(void)close(dir);
+	return e;
+}
+
 static enum err
 prepare(struct actor *a, struct why *why)
 {
@@ -139,9 +164,7 @@ prepare(struct actor *a, struct why *why)
 	if (a->v.config.ino != 0 && !same_place(&a->v.config, &a->v.primary) &&
 	    (e = cffile_open(a, &instance, &a->v.config, why)) != ERR_OK)
 		return e;
-	if (a->v.op == OP_INSTALL &&
-	    (e = path_open_dir(a->v.meta, !a->caller->root, &meta, why)) !=
-		ERR_OK)
+	if (a->v.op == OP_INSTALL && (e = open_protos(a, why)) != ERR_OK)
 		return e;
 	return confine(a, why);
 }
@@ -336,9 +359,7 @@ clone_shared(struct cloned *c, struct why *why)
 	size_t i, len;
 	enum err e;
 
-	e = cffile_read(primary.dir, "main.cf", primary.label, primary.trusted,
-	    old, sizeof(old), &len, why);
-	if (e != ERR_OK)
+	if ((e = cffile_read(&primary, old, &len, why)) != ERR_OK)
 		return e;
 	for (i = 0; i < SITE_CLONED; i++) {
 		e = edit_value(old, len, site_shared[i], c->values[i],
@@ -373,15 +394,15 @@ act_install(struct actor *a, struct why *why)
 	c.edits[c.n++] = (struct edit){"master_service_disable", "inet"};
 	instance.st = (struct stat){.st_mode = S_IFREG | 0644};
 	if ((e = name_edits(v->name, v->group, c.edits, &c.n, why)) != ERR_OK ||
-	    (e = cffile_read(meta, "main.cf.proto", "main.cf.proto",
-		 primary.trusted, old, sizeof(old), &len, why)) != ERR_OK ||
+	    (e = path_slurp(protos[0].fd, protos[0].label, old, sizeof(old),
+		 &len, why)) != ERR_OK ||
 	    (e = edit_apply(old, len, c.edits, c.n, new, sizeof(new), &newlen,
 		 why)) != ERR_OK ||
 	    (e = cffile_land(&instance, "main.cf", new, newlen, why)) !=
 		ERR_OK ||
 	    (e = cffile_lock(a, &instance, why)) != ERR_OK ||
-	    (e = cffile_read(meta, "master.cf.proto", "master.cf.proto",
-		 primary.trusted, old, sizeof(old), &len, why)) != ERR_OK)
+	    (e = path_slurp(protos[1].fd, protos[1].label, old, sizeof(old),
+		 &len, why)) != ERR_OK)
 		return e;
 	/* Last: once it is there the instance is complete. */
 	return cffile_land(&instance, "master.cf", old, len, why);
