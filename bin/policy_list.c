@@ -74,30 +74,46 @@ put_row(const struct row *row)
 	(void)puts("]}");
 }
 
-/* Names that needn't exist yet: a rule's prefix with what it lets create. */
+static bool
+is_listed(const char *name)
+{
+	const char *pos = NULL;
+	struct row row;
+
+	while (host_next(&pos, &row))
+		if (strcmp(row.o.name, name) == 0)
+			return true;
+	return false;
+}
+
+/* Names that needn't exist yet: what a rule calls them, and what it lets
+ * create. */
 static void
-put_prefix(const struct rule *r)
+put_new(const struct rule *r)
 {
 	const struct rule *q = tool_policy.rules;
+	bool prefix = r->which == WHICH_PREFIX;
 	struct object o = {r->arg, "", false};
 	unsigned set = permitted_to(&o);
 
 	set &= 1u << ACTION_CREATE | 1u << ACTION_IMPORT;
 	while (q < r &&
-	    (q->which != WHICH_PREFIX || q->deny ||
-		strcmp(q->arg, r->arg) != 0))
+	    (q->which != r->which || q->deny || strcmp(q->arg, r->arg) != 0))
 		q++;
-	if (set == 0 || q != r || r->which != WHICH_PREFIX || r->deny)
+	if (set == 0 || q != r || r->deny ||
+	    (!prefix && (r->which != WHICH_INSTANCE || is_listed(r->arg))))
 		return;
 	if (!tool.json) {
 		(void)printf("%s%-*s %-15s ", r->arg,
-		    strlen(r->arg) < 15 ? 15 - (int)strlen(r->arg) : 3, "...",
-		    "-");
+		    strlen(r->arg) < 15 ? 15 - (int)strlen(r->arg) :
+			prefix          ? 3 :
+					  0,
+		    prefix ? "..." : "", "-");
 		put_actions(set);
 		(void)putchar('\n');
 		return;
 	}
-	(void)fputs("{\"prefix\": ", stdout);
+	(void)printf("{\"%s\": ", prefix ? "prefix" : "instance");
 	put_json(r->arg);
 	(void)fputs(",\"actions\": [", stdout);
 	put_actions(set);
@@ -131,6 +147,6 @@ list_run(void)
 	while (host_next(&pos, &row))
 		put_row(&row);
 	for (i = 0; i < tool_policy.nrules && host_who.uid != 0; i++)
-		put_prefix(&tool_policy.rules[i]);
+		put_new(&tool_policy.rules[i]);
 	return 0;
 }

@@ -496,11 +496,12 @@ JSON='
 		my $row = decode_json($line);
 		my @keys = sort keys %$row;
 		"@keys" eq "actions config_directory group name" or
-		    "@keys" eq "actions prefix" or die "keys: @keys";
+		    "@keys" eq "actions prefix" ||
+		    "@keys" eq "actions instance" or die "keys: @keys";
 		ref $row->{actions} eq "ARRAY" && @{$row->{actions}} or
 		    die "actions: $line";
-		my ($name) = grep { defined } $row->{name}, $row->{prefix};
-		print join(" ", defined $row->{name} ? "name" : "prefix", $name,
+		my ($kind) = grep { defined $row->{$_} } qw(name prefix instance);
+		print join(" ", $kind, $row->{$kind},
 		    $row->{group} // "", join(",", @{$row->{actions}})), "\n";
 		$n++;
 	}
@@ -511,20 +512,24 @@ list() {
 		permit alice start,stop any
 		deny alice stop instance postfix-two
 		permit alice manage prefix postfix-alice- limit 5
+		permit alice manage instance postfix-new
+		permit alice create,enable instance postfix-one
 		permit alice status primary
 		permit bob status group mta
 	EOF
 	works alice $TOOL list
 	is "the list" "$(sed 's/  */ /g' <<<"$OUT")" "- - status
-postfix-one - start,stop
+postfix-one - create,enable,start,stop
 postfix-two mta start
-postfix-alice-... - create"
+postfix-alice-... - create
+postfix-new - create"
 	works alice $TOOL list --json
 	perl -e "$JSON" <<<"$OUT" >/tmp/rows || fail "not JSON"
 	is "the rows" "$(cat /tmp/rows)" "name - - status
-name postfix-one - start,stop
+name postfix-one - create,enable,start,stop
 name postfix-two mta start
-prefix postfix-alice-  create"
+prefix postfix-alice-  create
+instance postfix-new  create"
 	works bob $TOOL list --json
 	is "bob's rows" "$(perl -e "$JSON" <<<"$OUT")" \
 		"name postfix-two mta status"
