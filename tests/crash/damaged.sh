@@ -304,7 +304,7 @@ others_run() {
 	wait_for 5 eval "[ \$(tail -n +$((before + 1)) $LOG |
 		grep -c 'mail system is \(not \)*running') = 4 ]" ||
 		fail "status of some was not asked"
-	one_line 'no rule permits bob' bob "$POSTMULTI" \
+	one_line 'only members of group postmulti' bob "$POSTMULTI" \
 		-i m-0 -p status
 	# Another group's, or nobody knows.
 	run root "$POSTMULTI" -g hi -x /bin/true

@@ -101,7 +101,7 @@ attacked() { # TITLE FUNCTION...
 # It waits for main.cf.tmp, which is ours.
 block() {
 	(umask 077 && touch $TMP)
-	flock -o $TMP sleep 60 &
+	flock -o $TMP sleep 120 &
 	blocker=$!
 	trap undone EXIT
 	wait_for 10 eval '! flock -n $TMP true' || fail "$TMP isn't held"
@@ -112,7 +112,8 @@ in_the_way() { # COMMAND...: hers
 	block
 	as alice "$@" >/tmp/hers.out 2>&1 </dev/null &
 	hers=$!
-	wait_for 10 grep -q 'of postfix-a' $STATE/lock ||
+	# Of a place on the CPU that is the last, it takes its time.
+	wait_for 60 grep -q 'of postfix-a' $STATE/lock ||
 		fail "nobody waits: $(cat /tmp/hers.out)"
 	actor=$(sed 's/^pid \([0-9]*\) .*/\1/' $STATE/lock)
 	judge=$(cat "/proc/$actor/task/$actor/children")
