@@ -87,7 +87,7 @@ CONFINED_OBJS = $(HELPER_OBJS) libcommon/sandbox libcommon/record \
 	      helpers/confine helpers/page
 postmulti-config_OBJS = $(CONFINED_OBJS) libcommon/path_read \
 	      libcommon/name libcommon/edit libcommon/shared \
-	      helpers/config helpers/cffile
+	      helpers/config helpers/config_install helpers/cffile
 postmulti-dirs_OBJS = $(CONFINED_OBJS) libcommon/record_write \
 	      helpers/dirs helpers/dirs_make helpers/dirs_clear \
 	      helpers/dirs_tell helpers/dirs_cleaner helpers/ours

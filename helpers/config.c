@@ -7,28 +7,18 @@
  * Refuses: parameters other than those named here, values it can't check.
  */
 
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "cffile.h"
+#include "config.h"
 
 /* The second for root's own requests only: it may manage files of others. */
 static const cap_value_t caps[] = {CAP_CHOWN, CAP_DAC_READ_SEARCH};
 
-static struct cffile primary = {.dir = -1, .lock = -1};
-static struct cffile instance = {.dir = -1, .lock = -1};
-
-/* What a new instance's two files are made from. */
-static struct {
-	const char *name;
-	char label[PATH_SIZE + 16];
-	int fd;
-} protos[] = {{.name = "main.cf.proto"}, {.name = "master.cf.proto"}};
+struct cffile primary = {.dir = -1, .lock = -1};
+struct cffile instance = {.dir = -1, .lock = -1};
 
 /* --- before the locks ---------------------------------------------------- */
 
@@ -129,26 +119,6 @@ check_lists(const struct actor *a, struct why *why)
 	    "hold a path that cannot stand there, repair main.cf first");
 }
 
-/* Before we are confined: root's may be links that lead anywhere. */
-static enum err
-open_protos(const struct actor *a, struct why *why)
-{
-	bool trusted = !a->caller->root;
-	enum err e;
-	size_t i;
-	int dir = -1;
-
-	e = path_open_dir(a->v.meta, trusted, &dir, why);
-	for (i = 0; i < COUNT_OF(protos) && e == ERR_OK; i++) {
-		(void)snprintf(protos[i].label, sizeof(protos[i].label),
-		    "%s/%s", a->v.meta, protos[i].name);
-		e = path_open_file(dir, protos[i].name, protos[i].label,
-		    trusted, &protos[i].fd, why);
-	}
-	(void)close(dir);
-	return e;
-}
-
 static enum err
 prepare(struct actor *a, struct why *why)
 {
@@ -164,7 +134,7 @@ prepare(struct actor *a, struct why *why)
 	if (a->v.config.ino != 0 && !same_place(&a->v.config, &a->v.primary) &&
 	    (e = cffile_open(a, &instance, &a->v.config, why)) != ERR_OK)
 		return e;
-	if (a->v.op == OP_INSTALL && (e = open_protos(a, why)) != ERR_OK)
+	if (a->v.op == OP_INSTALL && (e = config_open_protos(a, why)) != ERR_OK)
 		return e;
 	return confine(a, why);
 }
@@ -238,8 +208,8 @@ act_enable(struct actor *a, struct why *why)
 
 /* A name and a group, where there is one ("-" clears) and if they may stand in
  * main.cf. */
-static enum err
-name_edits(const char *name, const char *group, struct edit *edits, size_t *n,
+enum err
+config_names(const char *name, const char *group, struct edit *edits, size_t *n,
     struct why *why)
 {
 	const struct {
@@ -272,7 +242,7 @@ act_assign(struct actor *a, struct why *why)
 	size_t n = 0;
 	enum err e;
 
-	e = name_edits(a->v.new_name, a->v.new_group, edits, &n, why);
+	e = config_names(a->v.new_name, a->v.new_group, edits, &n, why);
 	if (e != ERR_OK)
 		return e;
 	if (a->v.op == OP_ASSIGN)
@@ -341,77 +311,10 @@ act_remove(struct actor *a, struct why *why)
 	    ERR_OK;
 }
 
-/* --- the .cf files of a new instance ------------------------------------- */
-
-struct cloned {
-	char values[SITE_CLONED][1024];
-	struct edit edits[SITE_CLONED + 6];
-	size_t n;
-};
-
-/* Shared parameters: the primary's where it sets them, else commented out.
- * They are taken from the primary's main.cf as text, here: a judge that was
- * taken over must not name a daemon_directory. */
-static enum err
-clone_shared(struct cloned *c, struct why *why)
-{
-	static char old[CFFILE_MAX];
-	size_t i, len;
-	enum err e;
-
-	if ((e = cffile_read(&primary, old, &len, why)) != ERR_OK)
-		return e;
-	for (i = 0; i < SITE_CLONED; i++) {
-		e = edit_value(old, len, site_shared[i], c->values[i],
-		    sizeof(c->values[i]));
-		if (e != ERR_OK && e != ERR_NOTFOUND)
-			return why_set(why, e, "%s: %s is too long",
-			    primary.label, site_shared[i]);
-		c->edits[c->n].name = site_shared[i];
-		c->edits[c->n++].value =
-		    e == ERR_OK && c->values[i][0] != '\0' ? c->values[i] :
-							     NULL;
-	}
-	return ERR_OK;
-}
-
-static enum err
-act_install(struct actor *a, struct why *why)
-{
-	static char old[CFFILE_MAX], new[CFFILE_MAX];
-	static struct cloned c;
-	const struct verdict *v = &a->v;
-	size_t len, newlen;
-	enum err e;
-
-	if (!path_is_clean(v->queue.path) || !path_is_clean(v->data.path))
-		return why_set(why, ERR_BUG, "bad directory in a verdict");
-	if ((e = clone_shared(&c, why)) != ERR_OK)
-		return e;
-	c.edits[c.n++] = (struct edit){"queue_directory", v->queue.path};
-	c.edits[c.n++] = (struct edit){"data_directory", v->data.path};
-	c.edits[c.n++] = (struct edit){"authorized_submit_users", ""};
-	c.edits[c.n++] = (struct edit){"master_service_disable", "inet"};
-	instance.st = (struct stat){.st_mode = S_IFREG | 0644};
-	if ((e = name_edits(v->name, v->group, c.edits, &c.n, why)) != ERR_OK ||
-	    (e = path_slurp(protos[0].fd, protos[0].label, old, sizeof(old),
-		 &len, why)) != ERR_OK ||
-	    (e = edit_apply(old, len, c.edits, c.n, new, sizeof(new), &newlen,
-		 why)) != ERR_OK ||
-	    (e = cffile_land(&instance, "main.cf", new, newlen, why)) !=
-		ERR_OK ||
-	    (e = cffile_lock(a, &instance, why)) != ERR_OK ||
-	    (e = path_slurp(protos[1].fd, protos[1].label, old, sizeof(old),
-		 &len, why)) != ERR_OK)
-		return e;
-	/* Last: once it is there the instance is complete. */
-	return cffile_land(&instance, "master.cf", old, len, why);
-}
-
 static actor_fn *const acts[OP_COUNT] = {
     [OP_INIT] = act_init,
     [OP_READ] = act_read,
-    [OP_INSTALL] = act_install,
+    [OP_INSTALL] = config_install,
     [OP_REGISTER] = act_register,
     [OP_DEREGISTER] = edit_lists,
     [OP_ASSIGN] = act_assign,
