@@ -51,6 +51,21 @@ judge_fn list_install, list_register, list_deregister, list_remove;
 judge_fn destroy_clear, destroy_finish, destroy_mend;
 judge_fn inspect_instance, inspect_records;
 
+/* --- main.c: the talk with the actor ------------------------------------- */
+
+/* Writes it all; the actor having died, there is nobody left to tell. */
+void judge_put(const void *, size_t);
+_Noreturn void judge_gone(void);
+
+/* --- rules.c: the policy ------------------------------------------------- */
+
+/* Reads it and has its groups looked up; to root an error is none.  Then, once
+ * the locks are held, as it is by now: ERR_BUSY when it has groups that
+ * weren't looked up. */
+enum err rules_read(struct judge *j, const struct timespec *deadline,
+    struct why *);
+enum err rules_reread(struct judge *j, struct why *);
+
 /* --- target.c: the instance a request is about --------------------------- */
 
 /* Reads defaults, the primary's main.cf and the lists into *j. */

@@ -70,140 +70,18 @@ confine(bool *no_landlock, struct why *why)
 	return sandbox_calls(calls, sizeof(calls) / sizeof(calls[0]), why);
 }
 
-static _Noreturn void
-gone(void)
+_Noreturn void
+judge_gone(void)
 {
 	/* The actor has died or makes no sense: there is nobody to tell. */
 	_exit(1);
 }
 
-static void
-put(const void *buf, size_t len)
+void
+judge_put(const void *buf, size_t len)
 {
 	if (channel_write(JUDGE_FD_OUT, buf, len) != ERR_OK)
-		gone();
-}
-
-/* The actor looks names up, for name services need what we don't have. */
-static void
-bind_groups(struct judge *j, const struct timespec *deadline)
-{
-	uint32_t msg = MSG_GROUPS;
-
-	put(&msg, sizeof(msg));
-	put(j->policy.groups, sizeof(j->policy.groups));
-	if (channel_read(JUDGE_FD_IN, &msg, sizeof(msg), deadline) != ERR_OK ||
-	    msg != MSG_BOUND ||
-	    channel_read(JUDGE_FD_IN, j->policy.groups,
-		sizeof(j->policy.groups), deadline) != ERR_OK)
-		gone();
-}
-
-static enum err
-load_policy(struct judge *j, struct why *why)
-{
-	struct policy_error pe;
-	enum err e;
-	int dir;
-
-	policy_init(&j->policy);
-	e = path_open_dir(PATH_POLICY, true, &dir, why);
-	if (e == ERR_NOTFOUND)
-		return why_set(why, ERR_DENIED,
-		    "%s does not exist: nobody but root is permitted anything",
-		    PATH_POLICY);
-	if (e != ERR_OK)
-		return e;
-	e = policy_load(&j->policy, dir, PATH_POLICY, &pe);
-	(void)close(dir);
-	if (e == ERR_OK || pe.line == 0)
-		return e == ERR_OK ?
-		    e :
-		    why_set(why, e, "%s%s%s", pe.file,
-			pe.file[0] != '\0' ? ": " : "", pe.text);
-	/* Not what it says: the file may be for root's eyes only. */
-	return why_set(why, e,
-	    "%s:%u:%u: error in the policy, nobody but root is permitted "
-	    "anything: as root run \"postmulti-policy check\"",
-	    pe.file, pe.line, pe.column);
-}
-
-static bool
-has_gid(const gid_t *gids, size_t n, gid_t gid)
-{
-	while (n > 0 && gids[n - 1] != gid)
-		n--;
-	return n > 0;
-}
-
-static enum err
-usable(struct judge *j, struct why *why)
-{
-	const struct caller *c = j->caller;
-
-	/* A look-up that failed "succeeds" with the primary group alone, and
-	 * a deny would be shed: what shows it is the one group that whoever
-	 * comes here has. */
-	if (c->name[0] != '\0' && has_gid(c->kernel, c->nkernel, c->helpers) &&
-	    !has_gid(c->fresh, c->nfresh, c->helpers))
-		return why_set(why, ERR_DENIED,
-		    "the group database does not list %s in group %s now: "
-		    "removed from it, or the name service cannot answer",
-		    c->name, SYSTEM_USER);
-	if (j->no_landlock && !j->policy.confinement_reduced)
-		return why_set(why, ERR_PRIVILEGE,
-		    "this kernel has no Landlock: nobody but root is served "
-		    "unless the policy says \"confinement reduced\"");
-	return policy_usable(&j->policy, why);
-}
-
-static enum err
-read_policy(struct judge *j, const struct timespec *deadline, struct why *why)
-{
-	enum err e = load_policy(j, why);
-
-	if (j->caller->root) {
-		/* Never asked, and not to be locked out by a typing error:
-		 * it has to repair it. */
-		if (e != ERR_OK)
-			policy_init(&j->policy);
-		return ERR_OK;
-	}
-	if (e != ERR_OK)
-		return e;
-	bind_groups(j, deadline);
-	return usable(j, why);
-}
-
-/*
- * The policy as it is now, for the second decision.  Groups were bound a
- * moment ago; a name that wasn't can't be looked up any more.
- */
-static enum err
-reread_policy(struct judge *j, struct why *why)
-{
-	static struct policy_group bound[POLICY_GROUPS];
-	size_t n = j->policy.ngroups, i, k;
-	enum err e;
-
-	if (j->caller->root)
-		return ERR_OK;
-	memcpy(bound, j->policy.groups, sizeof(bound));
-	if ((e = load_policy(j, why)) != ERR_OK)
-		return e;
-	for (i = 0; i < j->policy.ngroups; i++) {
-		struct policy_group *g = &j->policy.groups[i];
-
-		for (k = 0; k < n && strcmp(bound[k].name, g->name) != 0; k++)
-			;
-		if (k == n)
-			return why_set(why, ERR_BUSY,
-			    "the policy was changed meanwhile, run the "
-			    "command again");
-		g->state = bound[k].state;
-		g->gid = bound[k].gid;
-	}
-	return usable(j, why);
+		judge_gone();
 }
 
 /* A frame and nothing behind it, while the caller's own limits still apply. */
@@ -276,7 +154,7 @@ static void
 decide(struct judge *j, judge_fn *const *judges, bool locked, struct verdict *v)
 {
 	struct why why = {{0}};
-	enum err e = locked ? reread_policy(j, &why) : ERR_OK;
+	enum err e = locked ? rules_reread(j, &why) : ERR_OK;
 	const bool reads = (op_info(j->frame.op)->fields & FIELD_READS) != 0;
 	const bool retry = e == ERR_OK && (!locked || reads);
 
@@ -311,10 +189,10 @@ put_verdict(const struct judge *j, const struct verdict *v)
 {
 	uint32_t msg = MSG_VERDICT;
 
-	put(&msg, sizeof(msg));
-	put(v, sizeof(*v));
-	put(j->new_list, v->listlen);
-	put(j->new_alt, v->altlen);
+	judge_put(&msg, sizeof(msg));
+	judge_put(v, sizeof(*v));
+	judge_put(j->new_list, v->listlen);
+	judge_put(j->new_alt, v->altlen);
 }
 
 static struct judge judge; /* several MiB: not on the stack */
@@ -352,14 +230,14 @@ answer(struct judge *j, judge_fn *const *judges,
 	    ERR_OK) {
 		if (msg == MSG_ROOT) {
 			if (privs_user(0, &why) != ERR_OK)
-				gone();
+				judge_gone();
 			msg = MSG_READY;
-			put(&msg, sizeof(msg));
+			judge_put(&msg, sizeof(msg));
 		} else if (msg == MSG_AGAIN) {
 			decide(j, judges, true, &verdict);
 			put_verdict(j, &verdict);
 		} else
-			gone();
+			judge_gone();
 	}
 }
 
@@ -384,9 +262,9 @@ main(int argc, char **argv)
 	    prctl(PR_SET_DUMPABLE, 0) == -1 ||
 	    confine(&j->no_landlock, &why) != ERR_OK ||
 	    read_caller(j, &deadline) != ERR_OK)
-		gone();
+		judge_gone();
 	if ((e = read_frame(j, which, &why)) == ERR_OK &&
-	    (e = read_policy(j, &deadline, &why)) == ERR_OK)
+	    (e = rules_read(j, &deadline, &why)) == ERR_OK)
 		answer(j, judges[which], &deadline);
 	else {
 		verdict.err = e;
