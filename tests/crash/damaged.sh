@@ -27,7 +27,7 @@ declare -A WHY=(
 	[recursive]='@/main\.cf:[0-9]+:[0-9]+: .*refers to itself'
 	[unclosed]='@/main\.cf:[0-9]+:[0-9]+: .*'
 	[relative]='@/main\.cf: queue_directory = spool: not a usable .*'
-	[nul]='@/main\.cf: queue_directory = /var/: not a usable .*'
+	[nul]='@/main\.cf: queue_directory = /: not a usable .*'
 	[long]='@/main\.cf: queue_directory: too long.*'
 	[big]='@/main\.cf: larger than [0-9]+ bytes'
 	[directory]='@/main\.cf: not a regular file'
@@ -79,7 +79,7 @@ damage() { # KIND DIRECTORY
 		;;
 	unclosed) echo 'queue_directory = ${x' ;;
 	relative) echo 'queue_directory = spool' ;;
-	nul) printf 'queue_directory = /var/\0spool/x\n' ;;
+	nul) printf 'queue_directory = /\0var/spool/x\n' ;;
 	long) printf 'queue_directory = /%05000d\n' 1 ;;
 	big) head -c 5000000 /dev/zero | tr '\0' '#' ;;
 	directory) rm "$f" && mkdir "$f" ;;
