@@ -72,15 +72,17 @@ fuzz: $(FUZZERS) ## look for inputs that break a parser, FUZZ_SECONDS=60 each
 
 .PHONY: fuzz
 
+# What the targets below build is built on all processors.
+PARALLEL = -j"$$(nproc)"
+
 # --- make check ---------------------------------------------------------------
 
 check: ## all tests; last line: N passed, N failed, N skipped
 	tests/deps
-	$(MAKE) all tools $(UNITS) $(FUZZERS)
-	$(MAKE) O=$(O)/usr prefix=/usr all
-	$(MAKE) O=$(O)/asan HARDEN=-fPIE SECTIONS= \
-	    SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover' \
-	    units tools
+	$(MAKE) $(PARALLEL) all tools $(UNITS) $(FUZZERS)
+	$(MAKE) $(PARALLEL) O=$(O)/usr prefix=/usr all
+	$(MAKE) $(PARALLEL) O=$(O)/asan HARDEN=-fPIE SECTIONS= \
+	    SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover' units
 	BUILD='$(O)' SECONDS_EACH=900 tests/run tests/differential/sequences \
 	    $(wildcard tests/crash/*.sh) \
 	    $(UNITS) $(UNITS:$(O)/%=$(O)/asan/%) tests/golden/run \
@@ -90,8 +92,8 @@ check: ## all tests; last line: N passed, N failed, N skipped
 
 check-long: ## what check does shorter: no-sleep proved harmless, 5,000 files, every call
 	tests/deps
-	$(MAKE) all tools
-	$(MAKE) O=$(O)/usr prefix=/usr all
+	$(MAKE) $(PARALLEL) all tools
+	$(MAKE) $(PARALLEL) O=$(O)/usr prefix=/usr all
 	BUILD='$(O)' tests/differential/sequences --count 20 --real
 	BUILD='$(O)' tests/differential/maincf.py --count 5000 --seed 2026
 	BUILD='$(O)' THOROUGH=1 SECONDS_EACH=7200 tests/run \
@@ -113,8 +115,8 @@ SCRIPTS = .ci/run helpers/install helpers/uninstall tests/deps tests/demo tests/
 
 lint: ## compilers without a warning, formats, static analysis, ELF hardening
 	tests/deps
-	$(MAKE) O=$(O)/gcc CC=gcc WERROR=-Werror all tools
-	$(MAKE) O=$(O)/clang CC=clang WERROR=-Werror all tools
+	$(MAKE) $(PARALLEL) O=$(O)/gcc CC=gcc WERROR=-Werror all tools
+	$(MAKE) $(PARALLEL) O=$(O)/clang CC=clang WERROR=-Werror all tools
 	clang-format --dry-run -Werror $(SOURCES)
 	cppcheck --quiet --error-exitcode=1 --inline-suppr \
 	    --enable=warning,performance,portability \
