@@ -147,20 +147,24 @@ static void
 check_step(struct doctor *d, const struct entry *e, const char *part,
     const struct stat *st, const char *path, const char *param)
 {
-	char repair[PATH_SIZE * 5], real[PATH_MAX], *list = NULL;
+	char repair[DOCTOR_WORD * 5], real[PATH_MAX], *list = NULL;
+	char first[DOCTOR_WORD], whole[DOCTOR_WORD], config[DOCTOR_WORD];
 	bool is_link = S_ISLNK(st->st_mode);
 
+	(void)doctor_word(part, first);
+	(void)doctor_word(path, whole);
+	(void)doctor_word(e->i.dir, config);
 	if (!is_link || realpath(path, real) == NULL)
 		(void)snprintf(repair, sizeof(repair),
 		    "mv %s %s.old && mkdir -p %s && postfix -c %s "
 		    "set-permissions",
-		    part, part, path, e->i.dir);
+		    first, first, whole, config);
 	else if (param[0] == 'c')
 		list = doctor_list(d, e, real);
 	else
 		(void)snprintf(repair, sizeof(repair),
-		    "postconf -c %s -e %s=$(realpath %s)", e->i.dir, param,
-		    path);
+		    "postconf -c %s -e %s=\"$(realpath %s)\"", config, param,
+		    whole);
 	found(d, "untrusted", part, list != NULL ? list : repair,
 	    is_link ? "a symbolic link: " REFUSED :
 		      "not a directory: " REFUSED);
