@@ -225,8 +225,7 @@ scan(struct doctor *d, enum kind kind)
 		if (strncmp(de->d_name, "postfix-", 8) != 0)
 			continue;
 		if (site_sibling(dir_of(primary, kind), de->d_name, path) &&
-		    path_is_clean(path) && looks_like(d, kind, path) &&
-		    !is_known(d, kind, path))
+		    looks_like(d, kind, path) && !is_known(d, kind, path))
 			tell(d, kind, path);
 	}
 	(void)closedir(dir);

@@ -514,6 +514,22 @@ case_untrusted_name() {
 		"    look at it by hand: its name is not safe to paste"
 }
 
+# The link's own name is safe, what lies below it isn't: quoted it is.
+case_unsafe_below() {
+	start
+	mkdir /srv/way
+	trap 'rm -rf /srv/way /srv/gone /tmp/ran' EXIT
+	works root $POSTMULTI -I postfix-odd -e create \
+		'queue_directory=/srv/way/q;id>/tmp/ran'
+	mv /srv/way /srv/gone
+	ln -s gone /srv/way
+	finds '^untrusted: /srv/way: a symbolic link'
+	repaired
+	is "the queue" "$(postconf -c /etc/postfix-odd -h queue_directory)" \
+		'/srv/gone/q;id>/tmp/ran'
+	[ ! -e /tmp/ran ] || fail "it was run"
+}
+
 case_temporary() {
 	start
 	: >/etc/postfix-a/main.cf.tmp
@@ -888,6 +904,7 @@ check "a directory instead of main.cf.tmp" case_not_editable
 check "where records and the lock are" case_state
 check "where the cache of defaults is" case_cache
 check "names that are no names" case_untrusted_name
+check "what lies below a link is quoted" case_unsafe_below
 check "stale temporary files" case_temporary
 check "an editor at work" case_temporary_locked
 check "a dead editor's file that carol locked" case_temporary_taken
